@@ -1,0 +1,165 @@
+"""What people do with complaints."""
+
+import uuid
+
+from django.db import connection, transaction
+from django.utils.timezone import localtime, now
+from django.utils.translation import gettext as _
+from django.utils.translation import override
+
+from complaints import files, sla
+from complaints.models import Attachment, Complaint, ComplaintMove
+from complaints.workflow import CLOSED, State, may_move
+from crm import text
+from crm.access.capabilities import require
+from crm.access.models import User
+from crm.audit import services as audit
+from crm.errors import Refused
+from crm.org.models import Office
+from crm.org.queries import calendar_of
+from customers.models import Customer
+from customers.services import add_timeline_entry
+
+
+def next_ref() -> str:
+    """C-yyyymmdd-nnnnnn, from a sequence: unique and rising, gaps are possible."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nextval('complaints_ref')")
+        return f"C-{localtime():%Y%m%d}-{cursor.fetchone()[0] % 1_000_000:06d}"
+
+
+@transaction.atomic
+def create_complaint(
+    *,
+    by: User,
+    office: Office,
+    category: str,
+    description: str,
+    caller_phone: str,
+    customer: Customer | None = None,
+    caller_name: str = "",
+    channel: str = Complaint.Channel.HOTLINE,
+    item_no: str = "",
+    token: uuid.UUID | None = None,
+) -> Complaint:
+    """Log a complaint and start its clocks. The same form sent twice gives one complaint.
+
+    Returns the complaint that `token` made before, if it was by the same person. The
+    customer's own office handles it, or the office that took it in.
+    """
+    require(by, "complaint.create", office)
+    token = token or uuid.uuid4()
+    with connection.cursor() as cursor:  # RACE: two clicks of one form take turns
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [str(token)])
+    if sent_before := Complaint.objects.filter(token=token, created_by=by).first():
+        return sent_before
+    opened = now()
+    handling = customer.office if customer else office
+    due = sla.deadlines(calendar_of(handling), opened)
+    complaint = Complaint.objects.create(
+        ref=next_ref(),
+        token=token,
+        customer=customer,
+        caller_name=caller_name,
+        caller_phone=text.normalise_phone(caller_phone),
+        office=office,
+        handling_office=handling,
+        created_by=by,
+        category=category,
+        channel=channel,
+        item_no=item_no,
+        text=description,
+        opened_at=opened,
+        first_answer_due_at=due.first_answer,
+        promised_due_at=due.promised,
+        legal_due_at=due.legal,
+        is_provisional=due.is_provisional,
+    )
+    ComplaintMove.objects.create(complaint=complaint, at=opened, by=by, after=State.NEW)
+    _write_timeline(complaint)
+    details = {"category": category, "customer": customer.pk if customer else None}
+    audit.record(by, "complaint.created", complaint, office=office, details=details)
+    return complaint
+
+
+@transaction.atomic
+def move_complaint(
+    complaint: Complaint, *, by: User, after: str, note: str
+) -> Complaint:
+    """Move a complaint to its next state, with a note.
+
+    Refused("complaint.moved_already") when the move is not open from where it stands:
+    somebody else was first, or the page was old.
+    """
+    locked = Complaint.objects.select_for_update(of=("self",)).select_related(
+        "office", "handling_office", "customer"
+    )
+    complaint = locked.get(pk=complaint.pk)
+    require(by, "complaint.move", _office_for(by, complaint))
+    before = complaint.state
+    if not may_move(before, after):
+        message = _(
+            "The complaint is now “%(state)s”; this step is not open from there."
+        )
+        raise Refused(
+            "complaint.moved_already",
+            message % {"state": complaint.get_state_display()},
+        )
+    complaint.state = after
+    complaint.closed_at = now() if after in CLOSED else None
+    complaint.save(update_fields=["state", "closed_at"])
+    ComplaintMove.objects.create(
+        complaint=complaint, at=now(), by=by, before=before, after=after, note=note
+    )
+    _write_timeline(complaint)
+    details = {"from": before, "to": after}
+    audit.record(
+        by, "complaint.moved", complaint, office=complaint.office, details=details
+    )
+    return complaint
+
+
+def _office_for(by: User, complaint: Complaint) -> Office:
+    """Whichever of the two offices `by` stands over: both may act on it."""
+    inside = any(p.office.contains(complaint.handling_office) for p in by.postings_now)
+    return complaint.handling_office if inside else complaint.office
+
+
+@transaction.atomic
+def attach_file(
+    complaint: Complaint, *, by: User, name: str, data: bytes
+) -> Attachment:
+    """Keep a file with a complaint; Refused("file.…") when it is not of a known kind."""
+    require(by, "complaint.attach")
+    content_type, clean = files.inspect(data)
+    attachment = Attachment(
+        complaint=complaint,
+        name=name[:120],
+        content_type=content_type,
+        size=len(clean),
+        added_by=by,
+    )
+    attachment.path.parent.mkdir(parents=True, exist_ok=True)
+    attachment.path.write_bytes(clean)
+    attachment.save(force_insert=True)
+    audit.record(by, "complaint.file_added", complaint, office=complaint.office)
+    return attachment
+
+
+def _write_timeline(complaint: Complaint) -> None:
+    if complaint.customer is None:
+        return
+    with override("en"):  # message ids, translated when they are shown
+        title = str(complaint.get_category_display())
+        state = str(complaint.get_state_display())
+    add_timeline_entry(
+        complaint.customer,
+        kind="complaint",
+        at=complaint.opened_at,
+        ref=complaint.ref,
+        title=title,
+        source=f"complaint:{complaint.pk}",
+        url=complaint.get_absolute_url(),
+        state=state,
+        is_open=complaint.is_open,
+    )

@@ -1,0 +1,218 @@
+"""Complaint list, intake, page, moves, files, and the panel on the customer page."""
+
+from datetime import timedelta
+
+from django.http import FileResponse, Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.timezone import now
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from complaints import services
+from complaints.forms import ComplaintForm, FileForm, MoveForm
+from complaints.models import Attachment, Complaint
+from crm import text
+from crm.access.capabilities import AuthedRequest, may, needs
+from crm.access.models import User
+from crm.access.scoping import offices_of
+from crm.errors import Refused
+from crm.org.models import Office
+from crm.web import keyset_page
+from customers.models import Customer
+from customers.services import lookup_by_phone
+
+NEWEST = ["-opened_at", "-pk"]
+VIEWS = ("open", "overdue", "all")
+
+
+def visible(request: AuthedRequest):
+    return Complaint.objects.visible_to(request.user)
+
+
+@needs("complaint.view")
+def complaint_list(request: AuthedRequest) -> HttpResponse:
+    rows, at = visible(request).for_list(), now()
+    chosen = request.GET.get("view", "open")
+    if chosen not in VIEWS:
+        raise Http404
+    if chosen != "all":
+        rows = rows.open() if chosen == "open" else rows.overdue(at)
+    category = request.GET.get("category", "")
+    if category:
+        rows = rows.filter(category=category)
+    if days := request.GET.get("days", ""):
+        if not days.isdigit() or len(days) > 4:
+            raise Http404
+        rows = rows.filter(opened_at__gte=at - timedelta(days=int(days)))
+    office = None
+    if code := request.GET.get("office"):
+        office = get_object_or_404(offices_of(request.user), code=code)
+        rows = rows.filter(office__path__startswith=office.path)
+    page = keyset_page(rows, NEWEST, request.GET.get("after", ""))
+    _dress(page.rows, request.user, at)
+    context = {
+        "page": page,
+        "view": chosen,
+        "category": category,
+        "days": days,
+        "office": office,
+        "categories": Complaint.Category.choices,
+        "may_create": may(request.user, "complaint.create"),
+    }
+    name = "complaints/_results.html" if request.htmx else "complaints/list.html"
+    return render(request, name, context)
+
+
+def _dress(rows: list[Complaint], user: User, at) -> None:
+    """What a row shows that depends on the reader and the hour."""
+    for row in rows:
+        row.shown_customer = row.customer.name_for(user) if row.customer else ""
+        row.over, row.soon = row.is_overdue(at), row.is_due_soon(at)
+
+
+def intake_office(user: User) -> Office:
+    """Where `user` takes complaints in: the first of their postings that may."""
+    offices = [
+        p.office for p in user.postings_now if may(user, "complaint.create", p.office)
+    ]
+    if not offices:
+        raise Http404
+    return offices[0]
+
+
+@needs("complaint.create")
+def new(request: AuthedRequest) -> HttpResponse:
+    form = ComplaintForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        complaint = _create(request.user, form.cleaned_data)
+        return redirect("complaints:new" if "again" in request.POST else complaint)
+    context = {"form": form}
+    if request.method == "POST" and not form.errors.get("phone"):
+        context |= _caller(request.user, form.cleaned_data["phone"])
+    return render(
+        request, "complaints/new.html", context, status=422 if form.errors else 200
+    )
+
+
+def _create(user: User, typed: dict) -> Complaint:
+    """The customer is the chosen one among those with this number, or the only one."""
+    found = lookup_by_phone(typed["phone"], by=user)
+    chosen = next((c for c in found if c.pk == typed["customer"]), None)
+    if chosen is None and len(found) == 1:
+        chosen = found[0]
+    return services.create_complaint(
+        by=user,
+        office=intake_office(user),
+        category=typed["category"],
+        description=typed["description"],
+        caller_phone=typed["phone"],
+        caller_name=typed["caller_name"],
+        channel=typed["channel"],
+        item_no=typed["item_no"],
+        token=typed["token"],
+        customer=chosen,
+    )
+
+
+def _caller(user: User, phone: str) -> dict:
+    """The card beside the form: who has this number, and what is open with them."""
+    found = lookup_by_phone(phone, by=user)
+    for customer in found:
+        customer.shown_name = customer.name_for(user)
+        # SECURITY: by exact phone, any bureau, refs and states only: the agent's minimum card.
+        open_now = Complaint.objects.filter(customer=customer).open()
+        customer.open_complaints = open_now.order_by("-opened_at")[:5]
+    return {"looked_up": True, "found": found, "masked": text.mask_phone(phone)}
+
+
+@require_POST
+@needs("customer.lookup")
+def caller(request: AuthedRequest) -> HttpResponse:
+    phone = text.normalise_phone(request.POST.get("phone", ""))
+    context = _caller(request.user, phone) if phone else {"looked_up": False}
+    return render(request, "complaints/_caller.html", context)
+
+
+def _page(
+    request: AuthedRequest, complaint: Complaint, status: int = 200, **forms
+) -> HttpResponse:
+    at = now()
+    _dress([complaint], request.user, at)
+    context = {
+        "complaint": complaint,
+        "caller_phone": text.mask_phone(complaint.caller_phone),
+        "caller_name": text.mask_name(complaint.caller_name),
+        "moves": complaint.moves.select_related("by"),
+        "files": complaint.attachments.select_related("added_by"),
+        "move_form": forms.get("move") or MoveForm(complaint=complaint),
+        "file_form": forms.get("file") or FileForm(),
+        "may_move": may(request.user, "complaint.move"),
+        "sees_customer": complaint.customer_id
+        and Customer.objects.visible_to(request.user)
+        .filter(pk=complaint.customer_id)
+        .exists(),
+    }
+    return render(request, "complaints/detail.html", context, status=status)
+
+
+@needs("complaint.view")
+def detail(request: AuthedRequest, ref: str) -> HttpResponse:
+    return _page(request, get_object_or_404(visible(request).for_list(), ref=ref))
+
+
+@require_POST
+@needs("complaint.move")
+def move(request: AuthedRequest, ref: str) -> HttpResponse:
+    complaint = get_object_or_404(visible(request).for_list(), ref=ref)
+    form = MoveForm(request.POST, complaint=complaint)
+    if form.is_valid():
+        try:
+            services.move_complaint(complaint, by=request.user, **form.cleaned_data)
+            return redirect(complaint)
+        except Refused as refusal:
+            form.add_error(None, str(refusal))
+    return _page(request, complaint, 422, move=form)
+
+
+@require_POST
+@needs("complaint.attach")
+def attach(request: AuthedRequest, ref: str) -> HttpResponse:
+    complaint = get_object_or_404(visible(request).for_list(), ref=ref)
+    form = FileForm(request.POST, request.FILES)
+    if form.is_valid():
+        file = form.cleaned_data["file"]
+        try:
+            services.attach_file(
+                complaint, by=request.user, name=file.name, data=file.read()
+            )
+            return redirect(complaint)
+        except Refused as refusal:
+            form.add_error("file", str(refusal))
+    return _page(request, complaint, 422, file=form)
+
+
+@needs("complaint.view")
+def download(request: AuthedRequest, pk: str) -> HttpResponse:
+    """A file to whoever may see its complaint: never shown in the page, never stored."""
+    files = Attachment.objects.filter(complaint__in=visible(request))
+    attachment = get_object_or_404(files, pk=pk)
+    answer = FileResponse(
+        attachment.path.open("rb"),
+        as_attachment=True,
+        filename=attachment.name,
+        content_type=attachment.content_type,
+    )
+    answer.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
+    return answer
+
+
+@needs("complaint.view")
+def for_customer(request: AuthedRequest, pk: int) -> HttpResponse:
+    """The panel on the customer page."""
+    customer = get_object_or_404(Customer.objects.visible_to(request.user), pk=pk)
+    rows = list(
+        visible(request).for_list().filter(customer=customer).order_by(*NEWEST)[:5]
+    )
+    _dress(rows, request.user, now())
+    context = {"rows": rows, "empty": _("No complaint so far.")}
+    return render(request, "complaints/_for_customer.html", context)

@@ -1,0 +1,114 @@
+"""What holds for every signed-in request: the session's life, the trace, the denials."""
+
+from collections.abc import Callable
+from typing import cast
+
+from django.conf import settings
+from django.contrib.auth import logout
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import Resolver404, resolve, reverse
+from django.utils import translation
+from django.utils.http import urlencode
+from django.utils.timezone import now
+
+from crm.access.models import SecondFactor, SignedInSession, User
+from crm.access.signin import trace_of
+from crm.audit import services as audit
+
+# Pages that a half-open session may reach: the way in and the way out.
+HALF_OPEN = {
+    "access:unlock",
+    "access:second_factor",
+    "access:second_factor_setup",
+    "access:password",
+    "access:sign_out",
+    "language",
+}
+
+
+class SessionGuardMiddleware:
+    """Idle lock, ended sessions, second factor, forced password change, denials.
+
+    Rights are read from the database at every request, so a change works at the next.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        user = request.user
+        if not user.is_authenticated:
+            return self.get_response(request)
+        user.trace = trace_of(request)
+        if user.language and user.language != translation.get_language():
+            translation.activate(user.language)
+            request.LANGUAGE_CODE = user.language
+        answer = self.gate(request) or self.get_response(request)
+        self.note_denial(request, answer)
+        return answer
+
+    def gate(self, request: HttpRequest) -> HttpResponse | None:
+        """Where a session that is not fully open must go first, or None.
+
+        Cost: one query, which also fetches the second factor.
+        """
+        session = request.session
+        rows = SignedInSession.objects.select_related("user__second_factor")
+        row = rows.filter(session_key=session.session_key, user=request.user.pk).first()
+        at = now()
+        if (
+            row is None
+            or (at - row.started_at).total_seconds() > settings.SESSION_COOKIE_AGE
+        ):
+            logout(request)
+            return redirect(settings.LOGIN_URL)
+        if (
+            at.timestamp() - session.get("seen", at.timestamp())
+            > settings.SESSION_IDLE_SECONDS
+        ):
+            session["locked"] = True
+        if view_name(request) in HALF_OPEN:
+            return None
+        if session.get("locked"):
+            return self.send(request, "access:unlock")
+        if target := self.unmet(request, getattr(row.user, "second_factor", None)):
+            return self.send(request, target)
+        if at.timestamp() - session.get("seen", 0) > 30:  # not a write at every request
+            session["seen"] = at.timestamp()
+        return None
+
+    def unmet(self, request: HttpRequest, factor: SecondFactor | None) -> str | None:
+        """The page that settles what the account still owes, or None."""
+        user = cast(User, request.user)
+        has_factor = factor is not None and factor.confirmed
+        if has_factor and not request.session.get("second_factor_ok"):
+            return "access:second_factor"
+        if not has_factor and user.must_use_second_factor:
+            return "access:second_factor_setup"
+        if user.must_change_password:
+            return "access:password"
+        return None
+
+    def send(self, request: HttpRequest, name: str) -> HttpResponse:
+        url = reverse(name)
+        if request.method == "GET" and not request.headers.get("HX-Request"):
+            url += "?" + urlencode({"next": request.get_full_path()})
+        if request.headers.get("HX-Request"):
+            return HttpResponse(status=204, headers={"HX-Redirect": url})
+        return redirect(url)
+
+    def note_denial(self, request: HttpRequest, answer: HttpResponse) -> None:
+        """A 403 or 404 of a signed-in user is remembered, outside any rolled-back work."""
+        if answer.status_code not in (403, 404):
+            return
+        path, code = request.path[:200], answer.status_code
+        details = {"method": request.method, "path": path, "status": code}
+        audit.record(request.user, "access.denied", result="denied", details=details)
+
+
+def view_name(request: HttpRequest) -> str:
+    try:
+        return resolve(request.path_info).view_name
+    except Resolver404:
+        return ""

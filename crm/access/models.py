@@ -1,0 +1,162 @@
+"""Users, their postings, their sessions and their second factor."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from typing import Any, Self
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.validators import UnicodeUsernameValidator
+from django.db import models
+from django.db.models import F, Q
+from django.utils.timezone import localdate
+from django.utils.translation import gettext_lazy as _
+
+from crm.access.roles import Role
+from crm.fields import EncryptedText
+from crm.org.models import Office
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Where a request came from; put on `user.trace` for the audit."""
+
+    ip: str = ""
+    session: str = ""
+    request_id: str = ""
+
+
+class UserManager(BaseUserManager["User"]):
+    def create_user(
+        self, username: str, password: str | None = None, **facts: Any
+    ) -> "User":
+        user = self.model(username=User.normalize_username(username), **facts)
+        user.set_password(password)
+        user.save()
+        return user
+
+
+class User(AbstractBaseUser):
+    """A person who signs in. Has no right of its own: rights come from postings."""
+
+    username = models.CharField(
+        _("user name"),
+        max_length=60,
+        unique=True,
+        validators=[UnicodeUsernameValidator()],
+    )
+    full_name = models.CharField(_("full name"), max_length=60)
+    email = models.EmailField(_("e-mail"), blank=True)
+    is_active = models.BooleanField(_("active"), default=True)
+    is_demo = models.BooleanField(default=False)  # may sign in on loopback only
+    must_change_password = models.BooleanField(default=False)
+    language = models.CharField(_("language"), max_length=10, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = UserManager()
+    USERNAME_FIELD = "username"
+    REQUIRED_FIELDS = ["full_name"]
+    trace: Trace | None = None
+
+    class Meta:
+        ordering = ["username"]
+
+    def __str__(self) -> str:
+        return self.full_name or self.username
+
+    @cached_property
+    def postings_now(self) -> list["Posting"]:
+        """Postings in force today, with their office. One query, once per instance."""
+        if not self.is_active:
+            return []
+        return list(self.postings.in_force(localdate()).select_related("office"))
+
+    def posts(self, *roles: str) -> list["Posting"]:
+        return [posting for posting in self.postings_now if posting.role in roles]
+
+    @property
+    def must_use_second_factor(self) -> bool:
+        return any(
+            posting.office.requires_second_factor for posting in self.postings_now
+        )
+
+
+class PostingQuerySet(models.QuerySet):
+    def in_force(self, on: date) -> Self:
+        ended = Q(valid_to__isnull=True) | Q(valid_to__gte=on)
+        return self.filter(
+            ended, valid_from__lte=on, approved=True, office__is_active=True
+        )
+
+
+class Posting(models.Model):
+    """A user in a role at an office, for a time: the source of every right.
+
+    A posting to an upper role counts only once a second security administrator has
+    approved it.
+    """
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="postings")
+    office = models.ForeignKey(
+        Office, models.PROTECT, related_name="postings", verbose_name=_("office")
+    )
+    role = models.CharField(_("role"), max_length=20, choices=Role)
+    valid_from = models.DateField(_("valid from"), default=localdate)
+    valid_to = models.DateField(_("valid to"), null=True, blank=True)  # its last day
+    approved = models.BooleanField(default=True)
+    granted_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+
+    objects = PostingQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="posting_forward",
+                condition=Q(valid_to__isnull=True) | Q(valid_to__gte=F("valid_from")),
+            ),
+            models.UniqueConstraint(
+                name="posting_once", fields=["user", "office", "role", "valid_from"]
+            ),
+        ]
+        ordering = ["-valid_from", "pk"]
+
+    def __str__(self) -> str:
+        return f"{self.user.username} {self.role} @ {self.office.code}"
+
+    def is_over(self, on: date) -> bool:
+        return self.valid_to is not None and self.valid_to < on
+
+
+class SignedInSession(models.Model):
+    """One signed-in browser of a user; ending it here ends it there at the next request."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    user = models.ForeignKey(User, models.CASCADE, related_name="sessions")
+    session_key = models.CharField(max_length=40, unique=True)
+    ip = models.GenericIPAddressField(null=True)
+    browser = models.CharField(max_length=200, blank=True)
+    started_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["started_at"]
+
+    def __str__(self) -> str:
+        return f"{self.user} {self.started_at:%Y-%m-%d %H:%M}"
+
+
+class SecondFactor(models.Model):
+    """A user's authenticator app (TOTP, 30 s, six digits) and recovery codes.
+
+    `last_step` is the last time step that was used: each code works once.
+    """
+
+    user = models.OneToOneField(User, models.CASCADE, related_name="second_factor")
+    secret = EncryptedText()  # hex
+    confirmed = models.BooleanField(default=False)
+    last_step = models.BigIntegerField(default=-1)
+    recovery_hashes = models.JSONField(default=list)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"second factor of {self.user_id}"

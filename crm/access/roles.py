@@ -1,0 +1,44 @@
+"""Roles, and what each may do: the one table that services, menus and tests read.
+
+A right comes from a posting's role, the rows from that same posting's office. No
+posting, no right. Source: reliability.md 4.2, widened by the modules.
+"""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Role(models.TextChoices):
+    AGENT = "agent", _("Call agent")
+    HANDLER = "handler", _("Outlet handler")
+    MANAGER = "manager", _("Customer manager")
+    SUPERVISOR = "supervisor", _("Supervisor")
+    ANALYST = "analyst", _("Analyst")
+    IMPORTER = "importer", _("Import operator")
+    SYSTEM_ADMIN = "system_admin", _("System administrator")
+    SECURITY_ADMIN = "security_admin", _("Security administrator")
+    AUDITOR = "auditor", _("Auditor")
+
+
+A, H, M, S = Role.AGENT, Role.HANDLER, Role.MANAGER, Role.SUPERVISOR
+CAPABILITIES: dict[str, set[Role]] = {
+    "customer.view": {A, M, S},
+    "customer.lookup": {A, M, S},  # exact phone, any bureau, minimum card, audited
+    "customer.reveal": {A, M, S},
+    "complaint.view": {A, H, M, S},
+    "complaint.create": {A, M, S},
+    "complaint.move": {A, H, S},
+    "complaint.attach": {A, H, M, S},
+    "kpi.view": {S, Role.ANALYST},
+    "kpi.compute": {S},
+    "kpi.drill": {S},
+    "transfer.import": {S, Role.IMPORTER},
+    "office.manage": {Role.SYSTEM_ADMIN},
+    "calendar.manage": {Role.SYSTEM_ADMIN},
+    "user.manage": {Role.SECURITY_ADMIN},
+    "audit.view": {Role.AUDITOR},
+}
+# Nobody may hold two of these three (separation of administration).
+APART = {Role.SYSTEM_ADMIN, Role.SECURITY_ADMIN, Role.AUDITOR}
+# Granting one of these needs a second security administrator.
+UPPER_ROLES = APART | {Role.SUPERVISOR}

@@ -1,0 +1,67 @@
+"""What every API view shares: who asks, pages, and one shape of error."""
+
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+from rest_framework import authentication, exceptions, permissions, serializers, status
+from rest_framework.pagination import CursorPagination
+from rest_framework.response import Response
+
+from crm.access.capabilities import may
+from crm.errors import Refused
+
+
+class SessionAuthentication(authentication.SessionAuthentication):
+    """The browser's session; answers 401, not 403, to somebody who is not signed in."""
+
+    def authenticate_header(self, request: Any) -> str:
+        return "Session"
+
+
+class DenyByDefault(permissions.BasePermission):
+    """A view without `capabilities` for its action is closed to everybody."""
+
+    def has_permission(self, request: Any, view: Any) -> bool:
+        capability = getattr(view, "capabilities", {}).get(
+            getattr(view, "action", None)
+        )
+        return bool(capability and request.user and may(request.user, capability))
+
+
+class Pages(CursorPagination):
+    page_size = 50
+    ordering = "-pk"
+
+
+class StrictSerializer(serializers.Serializer):
+    """Refuses fields it does not know, instead of ignoring them (mass assignment)."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        unknown = set(data) - set(self.fields) if isinstance(data, dict) else set()
+        read_only = {name for name, field in self.fields.items() if field.read_only}
+        if wrong := (unknown | read_only & set(data)):
+            raise serializers.ValidationError(
+                {name: ["Unknown field."] for name in sorted(wrong)}
+            )
+        return super().to_internal_value(data)
+
+
+def explain(error: Exception, context: dict) -> Response | None:
+    """One shape: {"code", "message", "errors"}; unknown and foreign rows look alike."""
+    if isinstance(error, Refused):
+        body = {"code": error.code, "message": str(error)}
+        return Response(body, status=status.HTTP_409_CONFLICT)
+    if isinstance(error, Http404):
+        error = exceptions.NotFound()
+    elif isinstance(error, PermissionDenied):
+        error = exceptions.PermissionDenied()
+    if not isinstance(error, exceptions.APIException):
+        return None
+    body = {"code": error.default_code, "message": str(error.default_detail)}
+    if isinstance(error, exceptions.ValidationError):
+        body["errors"] = error.detail
+    headers = {}
+    if isinstance(error, exceptions.NotAuthenticated):
+        headers["WWW-Authenticate"] = "Session"
+    return Response(body, status=error.status_code, headers=headers)

@@ -1,0 +1,141 @@
+"""Server-drawn charts: HTML for every text, SVG only for the marks.
+
+Marks stretch because the SVG has preserveAspectRatio="none" with non-scaling strokes;
+text never does, because it is HTML. No style attribute is written, so the CSP's
+style-src 'self' holds; colours are classes, so dark mode and print need no redraw.
+"""
+
+import math
+from collections.abc import Sequence
+
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+WIDTH, HEIGHT = 1000, 400
+
+
+def nice_ticks(low: float, high: float, count: int = 5) -> list[float]:
+    """About `count` round numbers from at or below `low` to at or above `high`."""
+    raw = ((high - low) or 1) / (count - 1)
+    magnitude = 10 ** math.floor(math.log10(raw))
+    step = next(
+        m * magnitude for m in (1, 2, 2.5, 5, 10) if m * magnitude >= raw * 0.999
+    )
+    first, last = math.floor(low / step) * step, math.ceil(high / step) * step
+    return [round(first + i * step, 6) for i in range(round((last - first) / step) + 1)]
+
+
+def written(value: float) -> str:
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.2f}"
+
+
+def sparkline(values: Sequence[float], tone: str = "s1") -> SafeString:
+    """Decorative: the tile beside it states the figure. Nothing for fewer than two values."""
+    if len(values) < 2:
+        return SafeString("")
+    width, height, pad = 120, 36, 3
+    low, span = min(values), (max(values) - min(values)) or 1
+    step = (width - 2 * pad) / (len(values) - 1)
+    points = [
+        (
+            round(pad + i * step, 1),
+            round(height - pad - (v - low) / span * (height - 2 * pad), 1),
+        )
+        for i, v in enumerate(values)
+    ]
+    line = "M" + "L".join(f"{x} {y}" for x, y in points)
+    area = f"{line}L{points[-1][0]} {height}L{points[0][0]} {height}Z"
+    return format_html(
+        '<svg class="spark tone-{}" viewBox="0 0 {} {}" preserveAspectRatio="none"'
+        ' aria-hidden="true" focusable="false"><path class="spark-area" d="{}"/>'
+        '<path class="spark-line" d="{}"/></svg>',
+        tone,
+        width,
+        height,
+        area,
+        line,
+    )
+
+
+def columns(
+    names: Sequence[str], values: Sequence[float], *, unit: str, label: str
+) -> SafeString:
+    """One series of columns from zero; each names its figure to pointer and reader."""
+    ticks = nice_ticks(min(0, *values), max(1, *values))
+    low, high = ticks[0], ticks[-1]
+    step = WIDTH / len(values)
+    wide = step * 0.62
+
+    def y(value: float) -> float:
+        return round(HEIGHT - (value - low) / (high - low) * HEIGHT, 1)
+
+    grid = format_html_join(
+        "",
+        '<line class="g" x1="0" x2="{}" y1="{}" y2="{}"/>',
+        ((WIDTH, y(t), y(t)) for t in ticks),
+    )
+    marks = format_html_join(
+        "",
+        '<g class="hit col" aria-label="{}">'
+        '<rect class="area" x="{}" y="0" width="{}" height="{}"/>'
+        '<rect class="c1" x="{}" y="{}" width="{}" height="{}"/></g>',
+        (
+            (
+                f"{name}: {written(value)} {unit}",
+                round(i * step, 1),
+                round(step, 1),
+                HEIGHT,
+                round(i * step + (step - wide) / 2, 1),
+                min(y(value), y(0)),
+                round(wide, 1),
+                max(1, abs(round(y(0) - y(value), 1))),
+            )
+            for i, (name, value) in enumerate(zip(names, values, strict=True))
+        ),
+    )
+    scale = format_html_join(
+        "", "<li>{}</li>", ((written(t),) for t in reversed(ticks))
+    )
+    below = format_html_join(
+        "",
+        '<li class="{}">{}</li>',
+        (("on" if i % 2 == 0 else "alt", n) for i, n in enumerate(names)),
+    )
+    return format_html(
+        '<div class="plot-line cols"><ol class="plot-y" aria-hidden="true">{}</ol>'
+        '<svg class="plot" viewBox="0 0 {} {}" preserveAspectRatio="none" role="img"'
+        ' aria-label="{}">{}{}</svg><ol class="plot-x" aria-hidden="true">{}</ol></div>',
+        scale,
+        WIDTH,
+        HEIGHT,
+        label,
+        grid,
+        marks,
+        below,
+    )
+
+
+def bars(rows: Sequence[tuple[str, int, str]], *, label: str) -> SafeString:
+    """(name, value, address or "") as a list whose length is drawn."""
+    top = max((value for _name, value, _url in rows), default=1) or 1
+    items = []
+    for name, value, url in rows:
+        inner = format_html(
+            '<span class="bn">{}</span><svg class="bar c1" viewBox="0 0 100 10"'
+            ' preserveAspectRatio="none" aria-hidden="true" focusable="false">'
+            '<rect width="{}" height="10"/></svg><span class="bv">{}</span>',
+            name,
+            round(value / top * 100, 1),
+            written(value),
+        )
+        shape = (
+            '<li><a href="{}">{}</a></li>'
+            if url
+            else '<li><div class="row">{1}</div></li>'
+        )
+        items.append((format_html(shape, url, inner),))
+    return format_html(
+        '<ul class="plot-bars" aria-label="{}">{}</ul>',
+        label,
+        format_html_join("", "{}", items),
+    )

@@ -1,0 +1,112 @@
+"""The KPI board, computed from what the reader may see."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.utils.timezone import now
+
+from complaints.models import Complaint
+from crm.dashboards import kpis
+from crm.dashboards.kpis import Rate
+from crm.dashboards.models import KpiSnapshot
+from crm.org.models import Office
+from customers.queries import Period, Retention, retention_by_office
+
+
+@dataclass(frozen=True)
+class OfficeLine:
+    """One line of the ranking: an office with all below it."""
+
+    office: Office
+    counts: Retention
+
+    @property
+    def retention(self) -> Rate:
+        return kpis.retention_of(self.counts)
+
+    @property
+    def new_customers(self) -> Rate:
+        return kpis.new_customers_of(self.counts)
+
+
+@dataclass(frozen=True)
+class Board:
+    """All that the board shows of one office for one pair of periods."""
+
+    office: Office
+    counts: Retention
+    ranking: list[OfficeLine]  # the offices one level down, best retention first
+    trends: dict[str, list[float]]  # by KPI, oldest first; fewer than two: not drawn
+    computed_at: object
+
+    @property
+    def retention(self) -> Rate:
+        return kpis.retention_of(self.counts)
+
+    @property
+    def new_customers(self) -> Rate:
+        return kpis.new_customers_of(self.counts)
+
+
+def board(office: Office, base: Period, current: Period) -> Board:
+    """Live counts and the stored trend. Cost: one GROUP BY and three small queries."""
+    counts = retention_by_office(office, base, current)
+    offices = list(Office.objects.under(office).order_by("path"))
+    below = [unit for unit in offices if unit.depth == office.depth + 1]
+    ranking = []
+    for unit in below:
+        inside = (counts.get(o.pk, Retention()) for o in offices if unit.contains(o))
+        ranking.append(OfficeLine(unit, sum(inside, Retention())))
+    ranking.sort(key=lambda line: (-(line.retention.value or -1), line.office.code))
+    trends, computed_at = _trends(office, current)
+    return Board(office, kpis.total(counts), ranking, trends, computed_at)
+
+
+def _trends(office: Office, current: Period) -> tuple[dict[str, list[float]], object]:
+    """The stored past of both rates up to `current`, for periods of the same length."""
+    length = (current.last - current.first).days
+    found: dict[str, dict] = {name: {} for name in kpis.KPIS}
+    computed_at = None
+    rows = KpiSnapshot.objects.filter(
+        office=office,
+        current_last__lte=current.last,
+        current_last__gt=current.last - timedelta(days=370),
+    )
+    for row in rows.order_by("current_last"):
+        same_length = abs((row.current_last - row.current_first).days - length) <= 3
+        if same_length and row.value is not None:
+            found[row.kpi][row.current_last] = row.value
+        if row.current_first == current.first and row.current_last == current.last:
+            computed_at = row.computed_at
+    return {name: list(points.values()) for name, points in found.items()}, computed_at
+
+
+@dataclass(frozen=True)
+class ComplaintFigures:
+    open: int
+    overdue: int
+    recent: int
+    daily: list[int]  # the last 30 days, oldest first
+    by_category: list[tuple[str, str, int]]  # (value, label, count), most first
+
+
+def complaint_figures(office: Office) -> ComplaintFigures:
+    """Complaints taken in at or below `office`; the view has settled that it may be seen."""
+    at = now()
+    scope = Complaint.objects.filter(office__path__startswith=office.path)
+    since = at - timedelta(days=30)
+    recent = scope.filter(opened_at__gte=since)
+    days = [0] * 30
+    by_category: dict[str, int] = {}
+    for opened_at, category in recent.values_list("opened_at", "category"):
+        days[min(29, (opened_at - since).days)] += 1
+        by_category[category] = by_category.get(category, 0) + 1
+    labels = dict(Complaint.Category.choices)
+    ordered = sorted(by_category.items(), key=lambda pair: -pair[1])
+    return ComplaintFigures(
+        open=scope.open().count(),
+        overdue=scope.overdue(at).count(),
+        recent=sum(days),
+        daily=days,
+        by_category=[(value, str(labels[value]), count) for value, count in ordered],
+    )

@@ -1,0 +1,322 @@
+"""Filling an empty place with the demo province: deterministic, under half a minute."""
+
+import hashlib
+from datetime import date, datetime, timedelta
+from random import Random
+
+from django.conf import settings
+from django.contrib.auth.hashers import make_password
+from django.db import connection, transaction
+from django.utils.timezone import localdate, now
+from django.utils.translation import override
+
+from complaints import sla
+from complaints.models import Complaint, ComplaintMove
+from complaints.workflow import CLOSED, State
+from crm import text
+from crm.access.models import Posting, User
+from crm.audit import services as audit
+from crm.dashboards import retention
+from crm.demo import names, province
+from crm.fields import blind_index
+from crm.notify.services import queue_message
+from crm.org import holidays
+from crm.org.calendar import WorkCalendar
+from crm.org.models import Office, WorkWindow
+from crm.org.queries import calendar_of
+from crm.transfer.models import SourceFile
+from customers.models import Customer, CustomerPhone, TimelineEntry
+from customers.queries import add_months
+from customers.usage_import import load
+
+SEED = 20261121
+CUSTOMERS = 3000
+COMPLAINTS = 300
+PORTFOLIO = 100  # customers of each demo manager
+PATHS: list[tuple[str, ...]] = [
+    ("new",),
+    ("new", "accepted"),
+    ("new", "accepted", "assigned"),
+    ("new", "accepted", "assigned", "verifying"),
+    ("new", "accepted", "assigned", "returned"),
+    ("new", "accepted", "in_progress"),
+    ("new", "accepted", "in_progress", "suspended"),
+    ("new", "accepted", "assigned", "escalated"),
+    ("new", "accepted", "in_progress", "replied"),
+    ("new", "accepted", "in_progress", "replied", "follow_up"),
+    ("new", "accepted", "in_progress", "replied", "reopened"),
+    ("new", "cancelled"),
+    *[
+        (
+            "new",
+            "accepted",
+            "assigned",
+            "in_progress",
+            "replied",
+            "follow_up",
+            "archived",
+        )
+    ]
+    * 18,
+]
+
+
+@transaction.atomic
+def seed() -> dict[str, int]:
+    """Make the demo province in one transaction: all of it or nothing."""
+    rng = Random(SEED)
+    today = localdate()
+    offices = _offices()
+    for year in range(today.year - 1, today.year + 2):
+        holidays.load_year(year)
+    users = _users(offices)
+    customers = _customers(rng, offices, users)
+    lines = _usage(rng, customers, today)
+    complaints = _complaints(rng, customers, users, offices)
+    base, current = retention.default_periods(today)
+    for earlier in range(retention.TREND_POINTS):
+        root = offices[province.PROVINCE[0]]
+        retention.compute(
+            root, retention.earlier(base, earlier), retention.earlier(current, earlier)
+        )
+    audit.record(None, "demo.seeded", offices[province.PROVINCE[0]])
+    return {
+        "offices": len(offices),
+        "customers": len(customers),
+        "usage_lines": lines,
+        "complaints": complaints,
+    }
+
+
+def _offices() -> dict[str, Office]:
+    code, name = province.PROVINCE
+    root = Office.objects.add_root({"code": code, "name": name, "level": "province"})
+    found = {code: root}
+    for code, name in province.PREFECTURES:
+        unit = _child(root, code, name, "prefecture")
+        found[code] = unit
+        for county, county_name in province.COUNTIES.get(code, []):
+            middle = _child(unit, county, f"{county_name}分局", "county")
+            outlet = _child(
+                middle, f"{county}01", f"{county_name}中心支局", "outlet", "sales"
+            )
+            found |= {county: middle, outlet.code: outlet}
+    hotline = _child(
+        root, "420000-11183", "省11183客服中心", "prefecture", "call_centre"
+    )
+    found[hotline.code] = hotline
+    WorkWindow.objects.bulk_create(
+        WorkWindow(office=root, weekday=day, starts=starts, ends=ends)
+        for day in range(5)
+        for starts, ends in (("08:30", "12:00"), ("14:00", "18:00"))
+    )
+    return {code: Office.objects.get(code=code) for code in found}
+
+
+def _child(
+    parent: Office, code: str, name: str, level: str, kind: str = "bureau"
+) -> Office:
+    return Office.objects.add_child(
+        parent, {"code": code, "name": name, "level": level, "kind": kind}
+    )
+
+
+def _users(offices: dict[str, Office]) -> dict[str, User]:
+    """The cast. One hash serves them all: it is the same password."""
+    password = make_password(settings.DEMO_PASSWORD)
+    found = {}
+    for username, full_name, role, office in province.CAST:
+        user = User.objects.create(
+            username=username,
+            full_name=full_name,
+            email=f"{username}@example.invalid",
+            password=password,
+            is_demo=True,
+        )
+        Posting.objects.create(
+            user=user, office=offices[office], role=role, valid_from=date(2026, 1, 1)
+        )
+        welcome = "Welcome to the demo province"
+        queue_message(
+            "in_app", subject=welcome, to_user=user, key=f"welcome:{username}"
+        )
+        found[username] = user
+    return found
+
+
+def _customers(
+    rng: Random, offices: dict[str, Office], users: dict[str, User]
+) -> list[Customer]:
+    """Three quarters corporate; the three prefectures with counties hold two thirds."""
+    big = [o for code, o in offices.items() if code[:4] in ("4201", "4205", "4206")]
+    small = [
+        o for o in offices.values() if o.level == "prefecture" and o.kind == "bureau"
+    ]
+    customers = []
+    for number in range(1, CUSTOMERS + 1):
+        office = rng.choice(big if rng.random() < 0.66 else small)
+        is_person = rng.random() < 0.25
+        customer = Customer(
+            office=office,
+            code=f"HB{number:06d}",
+            kind="individual" if is_person else "corporate",
+            segment=rng.choices(
+                ["contract", "standard", "casual", "prospect"], [40, 25, 30, 5]
+            )[0],
+            address=names.address(rng, office.name.removesuffix("邮政局")),
+        )
+        place = office.name[:2]
+        customer.set_name(names.person(rng) if is_person else names.company(rng, place))
+        customers.append(customer)
+    for manager, prefix in (("manager.wuhan", "4201"), ("manager.yichang", "4205")):
+        own = [c for c in customers if c.office.code.startswith(prefix)][:PORTFOLIO]
+        for customer in own:
+            customer.manager = users[manager]
+    Customer.objects.bulk_create(customers, batch_size=1000)
+    phones = []
+    for number, customer in enumerate(customers, start=1):
+        normal = text.normalise_phone(f"1300000{number:04d}")
+        phones.append(
+            CustomerPhone(
+                customer=customer, number=normal, number_index=blind_index(normal)
+            )
+        )
+    CustomerPhone.objects.bulk_create(phones, batch_size=1000)
+    return customers
+
+
+def _usage(rng: Random, customers: list[Customer], today: date) -> int:
+    """Thirteen months: some stay, some leave halfway, some come later, some come back."""
+    months = [add_months(today, back) for back in range(-12, 1)]
+    per_office: dict[int, list[list]] = {}
+    office_of = {}
+    for customer in customers:
+        if customer.segment == "prospect":
+            continue
+        life = rng.choices(["stays", "leaves", "comes", "returns"], [62, 17, 16, 5])[0]
+        size = rng.lognormvariate(1.5, 1.0)
+        lines = per_office.setdefault(customer.office_id, [])
+        office_of[customer.office_id] = customer.office
+        for index, month in enumerate(months):
+            if not _is_active(rng, life, index):
+                continue
+            for _sale in range(rng.randint(1, 4)):
+                day = month + timedelta(days=rng.randint(0, 27))
+                if day > today:
+                    continue
+                pieces = max(1, int(size * rng.uniform(0.5, 1.8)))
+                revenue = f"{pieces * rng.uniform(8, 26):.2f}"
+                product = rng.choice(["标快", "特快", "包裹", "函件"])
+                lines.append(
+                    [
+                        len(lines) + 2,
+                        customer.code,
+                        day.isoformat(),
+                        pieces,
+                        revenue,
+                        product,
+                    ]
+                )
+    columns = ["code", "posted_on", "pieces", "revenue", "product"]
+    for office_id, lines in per_office.items():
+        digest = hashlib.sha256(f"demo:{office_id}".encode()).hexdigest()
+        source = SourceFile.objects.create(office=office_of[office_id], sha256=digest)
+        load(office_of[office_id], lines, columns, source_id=source.pk)
+    return sum(len(lines) for lines in per_office.values())
+
+
+def _is_active(rng: Random, life: str, month: int) -> bool:
+    silent = {
+        "stays": False,
+        "leaves": month > 5,
+        "comes": month < 7,
+        "returns": month in range(1, 7),
+    }
+    return not silent[life] and rng.random() < 0.6
+
+
+def _complaints(
+    rng: Random,
+    customers: list[Customer],
+    users: dict[str, User],
+    offices: dict[str, Office],
+) -> int:
+    at, agent = now(), users["agent.wuhan"]
+    calendars: dict[int, WorkCalendar] = {}
+    rows, moves, timeline = [], [], []
+    for number in range(1, COMPLAINTS + 1):
+        path = rng.choice(PATHS) if number > len(PATHS) else PATHS[number - 1]
+        customer = rng.choice(customers)
+        age = timedelta(minutes=rng.randint(90, 60 * 24 * (60 if len(path) > 6 else 9)))
+        opened = at - age
+        calendar = calendars.setdefault(
+            customer.office_id, calendar_of(customer.office)
+        )
+        due = sla.deadlines(calendar, opened)
+        category = rng.choice(list(province.COMPLAINTS))
+        item = f"10{rng.randint(10**9, 10**10 - 1)}42"
+        state = State(path[-1])
+        row = Complaint(
+            ref=f"C-{opened:%Y%m%d}-{number:06d}",
+            customer=customer,
+            caller_phone=text.normalise_phone(f"1300000{int(customer.code[2:]):04d}"),
+            caller_name=customer.name if customer.kind == "individual" else "",
+            office=offices["420100"]
+            if customer.office.code[:4] == "4201"
+            else customer.office,
+            handling_office=customer.office,
+            created_by=agent,
+            category=category,
+            channel=rng.choices(
+                ["hotline", "counter", "web", "wechat"], [70, 10, 8, 12]
+            )[0],
+            item_no=item,
+            text=province.COMPLAINTS[category].format(no=item),
+            state=state,
+            opened_at=opened,
+            first_answer_due_at=due.first_answer,
+            promised_due_at=due.promised,
+            legal_due_at=due.legal,
+            is_provisional=due.is_provisional,
+            closed_at=opened + age * 0.9 if state in CLOSED else None,
+        )
+        rows.append(row)
+        moves.append(_moves(row, path, opened, age, agent))
+        timeline.append(_entry(row))
+    Complaint.objects.bulk_create(rows)
+    for row, steps, entry in zip(rows, moves, timeline, strict=True):
+        entry.source = f"complaint:{row.pk}"
+        for step in steps:
+            step.complaint_id = row.pk
+    ComplaintMove.objects.bulk_create([step for steps in moves for step in steps])
+    TimelineEntry.objects.bulk_create(timeline)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT setval('complaints_ref', %s)", [COMPLAINTS])
+    return len(rows)
+
+
+def _moves(
+    row: Complaint, path: tuple[str, ...], opened: datetime, age: timedelta, by: User
+) -> list[ComplaintMove]:
+    steps = []
+    for index, after in enumerate(path):
+        before = path[index - 1] if index else ""
+        when = opened + age * 0.9 * (index / max(1, len(path) - 1))
+        steps.append(
+            ComplaintMove(complaint=row, at=when, by=by, before=before, after=after)
+        )
+    return steps
+
+
+def _entry(row: Complaint) -> TimelineEntry:
+    with override("en"):  # message ids
+        return TimelineEntry(
+            customer=row.customer,
+            kind="complaint",
+            at=row.opened_at,
+            ref=row.ref,
+            title=str(row.get_category_display()),
+            url=row.get_absolute_url(),
+            state=str(row.get_state_display()),
+            is_open=row.is_open,
+        )

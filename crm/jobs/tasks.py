@@ -1,0 +1,41 @@
+"""The only two Celery tasks: run one job, sweep for what nobody took."""
+
+import threading
+import time
+
+from celery import shared_task
+from celery.signals import worker_ready
+from django.utils.timezone import now
+
+from crm.jobs import bell, health, running, schedule
+from crm.jobs.models import Job
+
+
+@shared_task
+def run_job(job_id: int) -> None:
+    """Safe to run any number of times: see running.claim."""
+    if running.run(job_id):
+        bell.ring(job_id)
+
+
+@shared_task
+def sweep() -> None:
+    """Take due slots, then run what waits: queued and unheard, or left by the dead."""
+    schedule.run_due()
+    waiting = (
+        Job.objects.claimable(now()).order_by("due_at").values_list("pk", flat=True)
+    )
+    for job_id in list(waiting[:20]):
+        bell.ring(job_id)
+
+
+@worker_ready.connect
+def keep_saying_alive(**_kwargs) -> None:
+    """A thread of the worker's parent: it lives as long as the pool has a parent."""
+
+    def loop() -> None:
+        while True:
+            health.say_alive("worker")
+            time.sleep(health.BEAT_SECONDS)
+
+    threading.Thread(target=loop, name="heartbeat", daemon=True).start()

@@ -1,0 +1,58 @@
+"""Delivering the outbox: one message a step, at least once, suppressed at the last gate."""
+
+import logging
+from datetime import datetime, timedelta
+
+from django.db.models import Min
+from django.utils.timezone import now
+
+from crm.notify import channels
+from crm.notify.models import Message, Suppression
+
+MAX_ATTEMPTS = 5
+logger = logging.getLogger(__name__)
+
+
+def is_suppressed(message: Message) -> bool:
+    if message.contact_index is None:
+        return False
+    rows = Suppression.objects.filter(
+        contact_index=message.contact_index, purpose=message.purpose
+    )
+    return rows.exists()
+
+
+def deliver_step(job) -> bool:
+    """Job: send the oldest waiting message; return True when none is left.
+
+    RACE: the row is locked and skipped by others; a crash after the send and before the
+    commit sends it again, never not at all.
+    """
+    at = now()
+    waiting = Message.objects.select_for_update(skip_locked=True).pending(at)
+    message = waiting.order_by("due_at", "pk").first()
+    if message is None:
+        return True
+    if is_suppressed(message):
+        message.state = Message.State.SUPPRESSED
+    else:
+        _try_to_send(message, at)
+    message.save(update_fields=["state", "sent_at", "attempts", "due_at"])
+    return False
+
+
+def _try_to_send(message: Message, at: datetime) -> None:
+    try:
+        channels.send(message)
+    except Exception as error:  # noqa: BLE001 - a channel may fail in any way
+        message.attempts += 1
+        message.due_at = at + timedelta(seconds=30 * 2**message.attempts)
+        logger.warning("%s not sent: %s", message, type(error).__name__)
+        if message.attempts >= MAX_ATTEMPTS:
+            message.state = Message.State.FAILED
+    else:
+        message.state, message.sent_at = Message.State.SENT, at
+
+
+def oldest_waiting() -> datetime | None:
+    return Message.objects.pending(now()).aggregate(oldest=Min("due_at"))["oldest"]

@@ -1,0 +1,11 @@
+"""Addresses of the inbox."""
+
+from django.urls import path
+
+from crm.notify import views
+
+app_name = "notify"
+urlpatterns = [
+    path("", views.inbox, name="inbox"),
+    path("read/", views.read_all, name="read_all"),
+]

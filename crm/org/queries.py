@@ -1,0 +1,47 @@
+"""The calendar of an office, put together from the tree."""
+
+from collections import defaultdict
+from datetime import date
+
+from django.db.models import Q
+
+from crm.org.calendar import OFFICE_HOURS, Windows, WorkCalendar
+from crm.org.models import CalendarDay, HolidayYear, Office, WorkWindow
+
+
+def ancestry(office: Office) -> list[str]:
+    """Paths from the root to the office itself."""
+    step = Office.steplen
+    return [office.path[: end + step] for end in range(0, len(office.path), step)]
+
+
+def calendar_of(office: Office) -> WorkCalendar:
+    """The working calendar in force at `office`. Cost: three queries.
+
+    Windows come from the nearest office that has any; exceptions from every level, the
+    nearest winning over those above it and over the national arrangement.
+    """
+    paths = ancestry(office)
+    by_path: dict[str, dict[int, list]] = defaultdict(lambda: defaultdict(list))
+    windows = WorkWindow.objects.filter(office__path__in=paths).order_by(
+        "weekday", "starts"
+    )
+    for path, weekday, starts, ends in windows.values_list(
+        "office__path", "weekday", "starts", "ends"
+    ):
+        by_path[path][weekday].append((starts, ends))
+    nearest = by_path[max(by_path, key=len)] if by_path else None
+    weekly: dict[int, Windows] = (
+        {day: tuple(spans) for day, spans in nearest.items()}
+        if nearest
+        else dict.fromkeys(range(5), OFFICE_HOURS)
+    )
+    days = CalendarDay.objects.filter(Q(office=None) | Q(office__path__in=paths))
+    exceptions: dict[date, bool] = {}
+    rows = days.values_list("office__path", "date", "is_working")
+    for _path, day, is_working in sorted(rows, key=lambda row: len(row[0] or "")):
+        exceptions[day] = is_working
+    official = HolidayYear.objects.filter(is_official=True).values_list(
+        "year", flat=True
+    )
+    return WorkCalendar(weekly, exceptions, frozenset(official))

@@ -1,0 +1,108 @@
+"""What every search and every screen does to text; pure.
+
+Phones are compared as E.164 digits, names by pinyin, initials and bigrams of the
+simplified, core form. Masks follow GB/T 41833-2022: a name keeps one character, a phone
+hides at least six digits.
+"""
+
+import re
+import unicodedata
+from functools import lru_cache
+
+import phonenumbers
+from opencc import OpenCC
+from pypinyin import Style, lazy_pinyin
+
+SHORT_NUMBERS = {"11183", "11185", "95580", "12305", "12315", "12345", "110"}
+# Surnames that read otherwise than the common word (pypinyin takes the common word).
+SURNAMES = {
+    "单": "shan",
+    "仇": "qiu",
+    "曾": "zeng",
+    "解": "xie",
+    "区": "ou",
+    "查": "zha",
+}
+COMPANY_TAILS = re.compile(
+    r"(股份有限公司|有限责任公司|有限公司|股份公司|总公司|分公司|公司|集团|厂|店|商行|经营部|工作室)+$"
+)
+PLACES = re.compile(
+    r"^(中国|湖北省?|武汉市?|宜昌市?|襄阳市?|荆州市?|十堰市?|鄂州市?|黄冈市?|咸宁市?|孝感市?|荆门市?|黄石市?|随州市?|恩施州?|仙桃市?|潜江市?|天门市?)+"
+)
+
+
+@lru_cache(maxsize=1)
+def _simplifier() -> OpenCC:
+    return OpenCC("t2s")
+
+
+def fold(text: str) -> str:
+    """NFKC, simplified characters, lower case, no spaces: two spellings become one."""
+    return re.sub(
+        r"\s+", "", _simplifier().convert(unicodedata.normalize("NFKC", text))
+    ).lower()
+
+
+def ascii_digits(text: str) -> str:
+    """Full-width digits and signs as their ASCII twins, trimmed."""
+    return unicodedata.normalize("NFKC", text).strip()
+
+
+def normalise_phone(text: str, region: str = "CN") -> str:
+    """E.164 ("+8613800138000"), a short service number as it is, or "" if it is neither."""
+    cleaned = ascii_digits(text)
+    digits = re.sub(r"\D", "", cleaned)
+    if digits in SHORT_NUMBERS:
+        return digits
+    try:
+        parsed = phonenumbers.parse(cleaned, region)
+    except phonenumbers.NumberParseException:
+        return ""
+    if not phonenumbers.is_possible_number(parsed):
+        return ""
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+
+
+def mask_phone(number: str) -> str:
+    """`+8613800138000` → `138******00`: the first three and the last two digits stay."""
+    digits = re.sub(r"\D", "", number)
+    if number.startswith("+86"):
+        digits = digits[2:]
+    keep = 3 if len(digits) >= 11 else max(0, len(digits) - 8)
+    hidden = len(digits) - keep - 2
+    return (
+        digits[:keep]
+        + "*" * max(hidden, min(6, len(digits)))
+        + digits[keep + max(hidden, 0) :]
+    )
+
+
+def mask_name(name: str) -> str:
+    """A person's name keeps its first character: `王秀英` → `王**`."""
+    return name[:1] + "*" * max(1, len(name) - 1) if name else ""
+
+
+def pinyin_of(name: str) -> tuple[str, str]:
+    """(full, initials) in lower ASCII letters: `王秀英` → ("wangxiuying", "wxy")."""
+    syllables = lazy_pinyin(name, style=Style.NORMAL, errors="default")
+    if name[:1] in SURNAMES and len(name) <= 4:
+        syllables[0] = SURNAMES[name[0]]
+    letters = [re.sub(r"[^a-z0-9]", "", part.lower()) for part in syllables]
+    full = "".join(letters)
+    initials = "".join(part if part.isdigit() else part[:1] for part in letters)
+    return full, initials
+
+
+def bigrams(name: str) -> list[str]:
+    """The pairs of neighbouring characters of the folded name: what two characters match."""
+    folded = fold(name)
+    if len(folded) < 2:
+        return [folded] if folded else []
+    return sorted({folded[i : i + 2] for i in range(len(folded) - 1)})
+
+
+def company_core(name: str) -> str:
+    """The telling part of a company's name: `武汉市邮科电子有限公司` → `邮科电子`."""
+    folded = re.sub(r"[()（）].*?[()（）]", "", fold(name))
+    core = COMPANY_TAILS.sub("", PLACES.sub("", folded))
+    return core or folded

@@ -1,0 +1,118 @@
+"""Carrying an import out: chunks, each one transaction with its ledger rows.
+
+A chunk commits its lines, its rejections, the runs of lines that are in, and the cursor
+together; a crash loses the chunk, not the place. Memory is one chunk.
+"""
+
+from itertools import islice
+
+from django.db.backends.postgresql.psycopg_any import NumericRange
+from django.db.models import F
+from django.utils.timezone import now
+
+from crm.audit import services as audit
+from crm.jobs.models import Job
+from crm.transfer.checking import Checker
+from crm.transfer.models import Import, ImportedLines, RejectedRow, SourceFile
+from crm.transfer.reading import Format, records
+from crm.transfer.targets import target_named
+
+CHUNK = 20_000
+
+
+def runs(lines: list[int]) -> list[tuple[int, int]]:
+    """Rising numbers as half-open runs: [2, 3, 4, 7] → [(2, 5), (7, 8)]."""
+    found: list[tuple[int, int]] = []
+    for line in lines:
+        if found and found[-1][1] == line:
+            found[-1] = (found[-1][0], line + 1)
+        else:
+            found.append((line, line + 1))
+    return found
+
+
+def already_in(source: SourceFile, first: int, last: int) -> set[int]:
+    """Lines of `source` between `first` and `last` that are in."""
+    rows = source.imported.filter(lines__overlap=NumericRange(first, last + 1))
+    known: set[int] = set()
+    for found in rows.values_list("lines", flat=True):
+        known.update(range(max(found.lower, first), min(found.upper, last + 1)))
+    return known
+
+
+def import_step(job: Job) -> bool:
+    """Job: take in the next chunk of an import; True when the file is at its end.
+
+    RACE: the source is locked, so two imports of one file at one office take turns.
+    """
+    batch = Import.objects.select_related("office").get(pk=job.params["import_id"])
+    target = target_named(batch.target)
+    source, _made = SourceFile.objects.get_or_create(
+        office=batch.office, sha256=batch.sha256
+    )
+    SourceFile.objects.select_for_update().get(pk=source.pk)
+    form = Format(batch.encoding, batch.delimiter, batch.columns, 0)
+    place = job.cursor
+    stream = records(batch.path, form, offset=place["offset"], line=place["line"])
+    chunk = list(islice(stream, CHUNK))
+    if not chunk:
+        finish(batch, job)
+        return True
+    checked = Checker(target, batch.columns, batch.mapping).check(chunk)
+    known = already_in(source, chunk[0].line, chunk[-1].line)
+    fresh = (
+        [line for line in checked.lines if line[0] not in known]
+        if known
+        else checked.lines
+    )
+    loaded = target.load(batch.office, fresh, checked.columns, source_id=source.pk)
+    ImportedLines.objects.bulk_create(
+        ImportedLines(source=source, lines=NumericRange(*run))
+        for run in runs(loaded.imported)
+    )
+    RejectedRow.objects.bulk_create(
+        [
+            RejectedRow(
+                batch=batch,
+                line=bad.line,
+                column=bad.column,
+                value=bad.value,
+                reason=bad.reason,
+            )
+            for bad in checked.rejections
+        ],
+        batch_size=2000,
+    )
+    Import.objects.filter(pk=batch.pk).update(
+        rows=F("rows") + len(chunk),
+        imported=F("imported") + len(loaded.imported),
+        duplicates=F("duplicates") + len(checked.lines) - len(loaded.imported),
+        rejected=F("rejected") + len(checked.rejections),
+        created_rows=F("created_rows") + loaded.created,
+    )
+    job.cursor = {"offset": chunk[-1].end, "line": chunk[-1].line + 1}
+    job.done_units = chunk[-1].end
+    return False
+
+
+def finish(batch: Import, job: Job) -> None:
+    batch.refresh_from_db()
+    batch.state, batch.finished_at = Import.State.DONE, now()
+    batch.save(update_fields=["state", "finished_at"])
+    job.done_units = job.total_units
+    job.result = summary(batch)
+    audit.record(
+        job.actor, "import.finished", batch, office=batch.office, details=job.result
+    )
+    batch.path.unlink(missing_ok=True)
+
+
+def summary(batch: Import) -> dict:
+    """The import in the words of its contract."""
+    return {
+        "rows": batch.rows,
+        "imported": batch.imported,
+        "duplicates": batch.duplicates,
+        "rejected": batch.rejected,
+        "customers_created": batch.created_rows,
+    }

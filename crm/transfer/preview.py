@@ -1,0 +1,55 @@
+"""What an import would do, seen on its first rows, before anything is written."""
+
+from dataclasses import dataclass
+from itertools import islice
+
+from crm.errors import Refused
+from crm.transfer.checking import Checker, Rejection, require_mapping
+from crm.transfer.models import Import
+from crm.transfer.reading import detect, records
+from crm.transfer.targets import target_named
+
+CHECKED_ROWS = 1000
+SHOWN_ROWS = 8
+SHOWN_ERRORS = 10
+LIKE_WARNING = 0.5
+
+
+@dataclass(frozen=True)
+class Preview:
+    """`problem` is why the mapping cannot be used yet, else "". Rows are as sent."""
+
+    rows: list[tuple[int, list[str]]]
+    problem: str
+    errors: list[Rejection]
+    checked: int
+    good: int
+    likeness: float  # share of good rows that equal stored ones
+
+    @property
+    def looks_known(self) -> bool:
+        return self.likeness > LIKE_WARNING
+
+    @property
+    def likeness_percent(self) -> int:
+        return round(100 * self.likeness)
+
+
+def preview(batch: Import, mapping: dict[str, str]) -> Preview:
+    """Check the first thousand rows under `mapping`. Reads a small part of the file."""
+    form = detect(batch.path)
+    sample = list(
+        islice(records(batch.path, form, offset=form.body_offset, line=2), CHECKED_ROWS)
+    )
+    rows = [(record.line, record.cells) for record in sample[:SHOWN_ROWS]]
+    target = target_named(batch.target)
+    try:
+        require_mapping(target, batch.columns, mapping)
+    except Refused as refusal:
+        return Preview(rows, str(refusal), [], 0, 0, 0.0)
+    checked = Checker(target, batch.columns, mapping).check(sample)
+    likeness = 0.0
+    if checked.lines:
+        likeness = target.likeness(batch.office, checked.lines, checked.columns)
+    errors = checked.rejections[:SHOWN_ERRORS]
+    return Preview(rows, "", errors, len(sample), len(checked.lines), likeness)

@@ -1,0 +1,20 @@
+"""Which app answers where: wiring only."""
+
+from django.conf.urls.i18n import set_language
+from django.contrib.auth.decorators import login_not_required
+from django.urls import include, path
+
+urlpatterns = [
+    path("", include("crm.dashboards.home_urls")),
+    path("language/", login_not_required(set_language), name="language"),
+    path("accounts/", include("crm.access.urls")),
+    path("inbox/", include("crm.notify.urls")),
+    path("imports/", include("crm.transfer.urls")),
+    path("kpi/", include("crm.dashboards.urls")),
+    path("customers/", include("customers.urls")),
+    path("complaints/", include("complaints.urls")),
+    path("api/", include("crm.api_urls")),
+]
+handler403 = "crm.web.forbidden"
+handler404 = "crm.web.not_found"
+handler500 = "crm.web.server_error"

@@ -1,0 +1,187 @@
+"""What every HTML page shares: request id, headers, page frame, menu, lists."""
+
+import logging
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import DatabaseError, OperationalError
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from crm.access.capabilities import may
+from crm.jobs import health
+from crm.notify.models import Message
+from crm.org.holidays import missing_year
+
+logger = logging.getLogger("crm.request")
+
+
+class RequestIdMiddleware:
+    """A fresh id for each request, in the answer and the audit trail."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request.request_id = str(uuid.uuid4())  # type: ignore[attr-defined]
+        answer = self.get_response(request)
+        answer.headers["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
+        return answer
+
+
+class AnswerMiddleware:
+    """Nothing of a signed-in page is stored; a busy database answers 503 in plain words."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        answer = self.get_response(request)
+        answer.headers.setdefault("Cache-Control", "no-store")
+        return answer
+
+    def process_exception(
+        self, request: HttpRequest, error: Exception
+    ) -> HttpResponse | None:
+        if isinstance(error, OperationalError):
+            logger.error("database busy or away: %s", type(error).__name__)
+            answer = render(request, "503.html", status=503)
+            answer.headers["Retry-After"] = "5"
+            return answer
+        return None
+
+
+@dataclass(frozen=True)
+class MenuEntry:
+    label: Any
+    url_name: str
+    icon: str
+    capability: str
+
+
+MENU = (
+    MenuEntry(_("KPI board"), "dashboards:board", "layout-dashboard", "kpi.view"),
+    MenuEntry(_("Log a complaint"), "complaints:new", "headset", "complaint.create"),
+    MenuEntry(_("Complaints"), "complaints:list", "inbox", "complaint.view"),
+    MenuEntry(_("Customers"), "customers:list", "users", "customer.view"),
+    MenuEntry(_("Imports"), "transfer:list", "file-up", "transfer.import"),
+    MenuEntry(_("Users"), "access:users", "user-cog", "user.manage"),
+    MenuEntry(_("Offices"), "access:offices", "network", "office.manage"),
+    MenuEntry(_("Calendars"), "access:calendar", "calendar-days", "calendar.manage"),
+    MenuEntry(
+        pgettext_lazy("menu", "Audit trail"),
+        "dashboards:audit",
+        "scroll-text",
+        "audit.view",
+    ),
+)
+
+
+def menu_of(user: Any) -> list[MenuEntry]:
+    """The entries that the user's postings open, in the order of the working day."""
+    return [entry for entry in MENU if may(user, entry.capability)]
+
+
+def frame(request: HttpRequest) -> dict[str, Any]:
+    """Context of every page. Cost: one query when somebody is signed in (unread news)."""
+    context: dict[str, Any] = {
+        "csp_nonce": request.csp_nonce,  # type: ignore[attr-defined]
+        "ui_theme": _cookie(request, "theme", {"light", "dark", "auto"}, "auto"),
+        "ui_density": _cookie(request, "density", {"compact", "cosy"}, "compact"),
+    }
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated or getattr(request, "htmx", False):
+        return context
+    try:
+        context["unread"] = Message.objects.inbox_of(user).unread().count()
+        context["menu"] = menu_of(user)
+        context["may_search"] = may(user, "customer.view")
+        if may(user, "calendar.manage") or may(user, "kpi.view"):
+            context["missing_year"] = missing_year()
+    except DatabaseError:
+        logger.warning("frame drawn without the database")
+    return context
+
+
+def _cookie(request: HttpRequest, name: str, known: set[str], default: str) -> str:
+    value = request.COOKIES.get(name, default)
+    return value if value in known else default
+
+
+def is_degraded() -> bool:
+    """Whether the board should say that background work is not being done."""
+    return not health.report().is_well
+
+
+@dataclass(frozen=True)
+class Page:
+    """A slice of a list by keyset: the rows, and the key that the next page begins after."""
+
+    rows: list
+    next_key: str
+    has_previous: bool
+    total: int
+    is_capped: bool
+
+
+TOTAL_CAP = 10_000
+PAGE_ROWS = 50
+
+
+def keyset_page(queryset: Any, columns: list[str], after: str) -> Page:
+    """Rows ordered by two `columns` (the last unique) behind the row with pk `after`.
+
+    Flat at any depth; a minus before both columns orders backwards. The address carries a
+    number, never a name. The total is counted up to 10,000. Cost: two queries, three
+    behind the first page.
+    """
+    backwards = columns[0].startswith("-")
+    names = [column.lstrip("-") for column in columns]
+    total = queryset.order_by()[: TOTAL_CAP + 1].count()
+    rows_from = queryset
+    key = (
+        queryset.filter(pk=after).values_list(*names).first()
+        if after.isdigit()
+        else None
+    )
+    if key:
+        rows_from = queryset.filter(_beyond(names, key, backwards))
+    rows = list(rows_from.order_by(*columns)[: PAGE_ROWS + 1])
+    next_key = ""
+    if len(rows) > PAGE_ROWS:
+        rows.pop()
+        next_key = str(rows[-1].pk)
+    return Page(
+        rows, next_key, key is not None, min(total, TOTAL_CAP), total > TOTAL_CAP
+    )
+
+
+def _beyond(names: list[str], key: tuple, backwards: bool) -> Any:
+    """(a, b) > (x, y), written so that the index on (a, b) is used."""
+    sign = "lt" if backwards else "gt"
+    first, second = names
+    bound = Q(**{f"{first}__{sign}e": key[0]})
+    beyond = Q(**{f"{first}__{sign}": key[0]}) | Q(
+        **{first: key[0], f"{second}__{sign}": key[1]}
+    )
+    return bound & beyond
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return render(request, "403.html", status=403)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """The same page for what is not there and what is somebody else's."""
+    return render(request, "404.html", status=404)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """No detail, only the request's id: the log has the rest."""
+    context = {"request_id": getattr(request, "request_id", "")}
+    return render(None, "500.html", context, status=500)  # type: ignore[arg-type]

@@ -1,0 +1,211 @@
+"""Usage ledgers: what an import of kind "usage" checks, and how a chunk is loaded.
+
+A line's key is (office, file's SHA-256, line number), kept by crm.transfer, or (office,
+ref) when a column is mapped to `ref`. Two equal lines in a file are two sales.
+"""
+
+import csv
+import io
+from datetime import date
+
+from django.db import connection, transaction
+from django.utils.translation import gettext_lazy as _
+
+from crm.org.models import Office
+from crm.transfer.targets import (
+    Column,
+    Loaded,
+    Target,
+    clean_amount,
+    clean_count,
+    clean_date,
+    clean_text,
+)
+from customers.models import Customer
+
+COLUMNS = (
+    Column(
+        "code",
+        _("Customer code"),
+        clean_text(40, required=True),
+        True,
+        (
+            "customer_id",
+            "customer",
+            "customer code",
+            "客户代码",
+            "客户编号",
+            "客户号",
+            "大客户代码",
+        ),
+    ),
+    Column(
+        "posted_on",
+        _("Date"),
+        clean_date,
+        True,
+        ("date", "日期", "收寄日期", "业务日期"),
+    ),
+    Column(
+        "pieces", _("Pieces"), clean_count, True, ("件数", "数量", "quantity", "业务量")
+    ),
+    Column(
+        "revenue",
+        _("Revenue"),
+        clean_amount,
+        True,
+        ("amount", "金额", "收入", "资费", "业务收入"),
+    ),
+    Column(
+        "name",
+        _("Customer name"),
+        clean_text(120),
+        False,
+        ("customer_name", "客户名称", "姓名"),
+    ),
+    Column("product", _("Product"), clean_text(40), False, ("产品", "业务种类")),
+    Column(
+        "region",
+        _("Destination"),
+        clean_text(40),
+        False,
+        ("寄达地", "目的地", "destination"),
+    ),
+    Column("payment", _("Payment"), clean_text(20), False, ("付款方式", "支付方式")),
+    Column(
+        "ref",
+        _("Reference"),
+        clean_text(60, required=True),
+        False,
+        ("邮件号", "流水号", "mail_no"),
+    ),
+)
+TEXTS = ("product", "region", "payment", "ref", "name")
+STAGING = """
+CREATE TEMP TABLE IF NOT EXISTS staging (
+    line bigint, code text, posted_on date, pieces int, revenue numeric(14,2),
+    product text DEFAULT '', region text DEFAULT '', payment text DEFAULT '',
+    ref text DEFAULT '', name text DEFAULT ''
+) ON COMMIT DROP"""
+NEW_CUSTOMERS = """
+SELECT s.code, max(s.name) FROM staging s
+LEFT JOIN customers_customer c ON c.office_id = %s AND c.code = s.code
+WHERE c.id IS NULL GROUP BY s.code"""
+KEEP_NEW_REFS = """
+WITH firsts AS (SELECT min(line) AS line, ref FROM staging GROUP BY ref),
+     fresh AS (INSERT INTO customers_usageref (office_id, ref)
+               SELECT %s, ref FROM firsts ORDER BY ref ON CONFLICT DO NOTHING RETURNING ref)
+DELETE FROM staging s WHERE NOT EXISTS (
+    SELECT 1 FROM fresh JOIN firsts USING (ref) WHERE fresh.ref = s.ref AND firsts.line = s.line)"""
+INSERT_LINES = """
+INSERT INTO customers_usage
+    (posted_on, customer_id, source_id, line, pieces, revenue, product, region, payment)
+SELECT s.posted_on, c.id, %s, s.line, s.pieces, s.revenue, s.product, s.region, s.payment
+FROM staging s JOIN customers_customer c ON c.office_id = %s AND c.code = s.code"""
+ADD_TO_MONTHS = """
+INSERT INTO customers_usagemonth AS m (customer_id, month, lines, pieces, revenue)
+SELECT c.id, date_trunc('month', s.posted_on)::date, count(*), sum(s.pieces), sum(s.revenue)
+FROM staging s JOIN customers_customer c ON c.office_id = %s AND c.code = s.code
+GROUP BY 1, 2 ORDER BY 1, 2
+ON CONFLICT (customer_id, month) DO UPDATE SET lines = m.lines + excluded.lines,
+    pieces = m.pieces + excluded.pieces, revenue = m.revenue + excluded.revenue"""
+EQUAL_LINES = """
+SELECT count(*) FROM staging s
+JOIN customers_customer c ON c.office_id = %s AND c.code = s.code
+WHERE EXISTS (SELECT 1 FROM customers_usage u WHERE u.customer_id = c.id
+    AND u.posted_on = s.posted_on AND u.pieces = s.pieces AND u.revenue = s.revenue)"""
+
+
+def load(
+    office: Office, lines: list[list], columns: list[str], *, source_id: int
+) -> Loaded:
+    """Put checked lines in, in the caller's transaction; make customers that are new.
+
+    Cost: one COPY and four statements a chunk, whatever its length.
+    """
+    if not lines:
+        return Loaded([], 0)
+    with connection.cursor() as cursor:
+        _stage(cursor, lines, columns)
+        created = _create_customers(cursor, office)
+        imported = [line[0] for line in lines]
+        if "ref" in columns:
+            cursor.execute(KEEP_NEW_REFS, [office.pk])
+            cursor.execute("SELECT line FROM staging ORDER BY line")
+            imported = [row[0] for row in cursor.fetchall()]
+        _make_partitions(cursor)
+        cursor.execute(INSERT_LINES, [source_id, office.pk])
+        cursor.execute(ADD_TO_MONTHS, [office.pk])
+        cursor.execute("TRUNCATE staging")
+    return Loaded(imported, created)
+
+
+def likeness(office: Office, lines: list[list], columns: list[str]) -> float:
+    """The share of these lines that equal stored ones of the office."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        _stage(cursor, lines, columns)
+        cursor.execute(EQUAL_LINES, [office.pk])
+        equal = cursor.fetchone()[0]
+        cursor.execute("TRUNCATE staging")
+    return equal / len(lines)
+
+
+def _stage(cursor, lines: list[list], columns: list[str]) -> None:
+    cursor.execute(STAGING)
+    buffer = io.StringIO()
+    csv.writer(buffer).writerows(lines)
+    buffer.seek(0)
+    names = ", ".join(["line", *columns])  # names of COLUMNS, never the user's
+    texts = ", ".join(["code", *[name for name in columns if name in TEXTS]])
+    cursor.copy_expert(
+        f"COPY staging ({names}) FROM STDIN (FORMAT csv, FORCE_NOT_NULL ({texts}))",
+        buffer,
+    )
+
+
+def _create_customers(cursor, office: Office) -> int:
+    """Make the customers that the chunk names and the office lacks; return how many."""
+    cursor.execute(NEW_CUSTOMERS, [office.pk])
+    fresh = []
+    for code, name in cursor.fetchall():
+        customer = Customer(office=office, code=code)
+        if name:
+            customer.set_name(name)
+        fresh.append(customer)
+    Customer.objects.bulk_create(fresh, batch_size=2000)
+    return len(fresh)
+
+
+def _make_partitions(cursor) -> None:
+    cursor.execute(
+        "SELECT DISTINCT date_trunc('month', posted_on)::date FROM staging ORDER BY 1"
+    )
+    for (month,) in cursor.fetchall():
+        ensure_partition(cursor, month)
+
+
+def ensure_partition(cursor, month: date) -> None:
+    """Make the month's partition if it is missing.
+
+    RACE: under a lock of its own; ATTACH, unlike CREATE … PARTITION OF, lets readers
+    and writers of the other months go on.
+    """
+    name = f"customers_usage_p{month:%Y%m}"
+    cursor.execute("SELECT to_regclass(%s)", [name])
+    if cursor.fetchone()[0]:
+        return
+    cursor.execute("SELECT pg_advisory_xact_lock(hashtext('customers_usage'))")
+    cursor.execute("SELECT to_regclass(%s)", [name])
+    if cursor.fetchone()[0]:
+        return
+    following = date(month.year + month.month // 12, month.month % 12 + 1, 1)
+    cursor.execute(
+        f"CREATE TABLE {name} (LIKE customers_usage INCLUDING ALL EXCLUDING IDENTITY)"
+    )
+    cursor.execute(
+        f"ALTER TABLE customers_usage ATTACH PARTITION {name} FOR VALUES FROM (%s) TO (%s)",
+        [month, following],
+    )
+
+
+TARGET = Target("usage", _("Usage ledger"), COLUMNS, load, likeness)

@@ -1,0 +1,125 @@
+"""Customer list, search, page, and the panels other apps' pages show."""
+
+from django.db.models import QuerySet
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from crm import charts
+from crm.access.capabilities import AuthedRequest, needs
+from crm.access.scoping import offices_of
+from crm.errors import Refused
+from crm.web import PAGE_ROWS, keyset_page
+from customers import services
+from customers.forms import FilterForm, RevealForm
+from customers.models import Customer, CustomerPhone
+from customers.queries import months_of, retention_group
+
+BY_NAME = ["pinyin", "pk"]
+
+
+def filtered(request: AuthedRequest, form: FilterForm) -> QuerySet[Customer]:
+    """Visible customers under the address's filters; wrong filters are a 404, not "all"."""
+    if not form.is_valid():
+        raise Http404
+    chosen = form.cleaned_data
+    rows = Customer.objects.visible_to(request.user)
+    for name in ("segment", "kind"):
+        if chosen[name]:
+            rows = rows.filter(**{name: chosen[name]})
+    if chosen["office"]:
+        office = get_object_or_404(offices_of(request.user), code=chosen["office"])
+        rows = rows.filter(office__path__startswith=office.path)
+    if chosen["group"]:
+        if not (chosen["base"] and chosen["current"]):
+            raise Http404
+        rows = retention_group(rows, chosen["group"], chosen["base"], chosen["current"])
+    return rows
+
+
+@needs("customer.view")
+def customer_list(request: AuthedRequest) -> HttpResponse:
+    form = FilterForm(request.GET)
+    rows = filtered(request, form).for_list()
+    page = keyset_page(rows, BY_NAME, request.GET.get("after", ""))
+    for row in page.rows:
+        row.shown_name = row.name_for(request.user)
+    context = {"page": page, "form": form, "chosen": form.cleaned_data}
+    name = "customers/_results.html" if request.htmx else "customers/list.html"
+    return render(request, name, context)
+
+
+@require_POST
+@needs("customer.view")
+def search(request: AuthedRequest) -> HttpResponse:
+    """Find by any scrap. A POST: what is typed may be personal and stays out of addresses.
+
+    One hit opens at once, unless the page only asks for the list (htmx).
+    """
+    query = request.POST.get("q", "").strip()[:60]
+    rows: list[Customer] = []
+    if query:
+        found = Customer.objects.visible_to(request.user).matching(query).for_list()
+        rows = list(found.order_by(*BY_NAME)[:PAGE_ROWS])
+    if len(rows) == 1 and not request.htmx:
+        return redirect(rows[0])
+    for row in rows:
+        row.shown_name = row.name_for(request.user)
+    context = {"rows": rows, "query": query, "limit": PAGE_ROWS}
+    name = "customers/_found.html" if request.htmx else "customers/search.html"
+    return render(request, name, context)
+
+
+@needs("customer.view")
+def detail(request: AuthedRequest, pk: int) -> HttpResponse:
+    customer = get_object_or_404(
+        Customer.objects.visible_to(request.user).select_related(
+            "office", "manager", "assistant"
+        ),
+        pk=pk,
+    )
+    phones = [
+        (phone, phone.number_for(request.user)) for phone in customer.phones.all()
+    ]
+    months = months_of(customer)
+    chart = charts.columns(
+        [f"{m.month:%y-%m}" for m in months],
+        [float(m.revenue) for m in months],
+        unit=_("yuan"),
+        label=_("Revenue by month; the figures follow as a table."),
+    )
+    context = {
+        "customer": customer,
+        "name": customer.name_for(request.user),
+        "is_own": customer.is_of(request.user),
+        "phones": phones,
+        "months": months,
+        "chart": chart,
+        "timeline": customer.timeline.order_by("-at")[:20],
+        "reveal_form": RevealForm(),
+    }
+    return render(request, "customers/detail.html", context)
+
+
+@require_POST
+@needs("customer.reveal")
+def reveal(request: AuthedRequest, pk: int) -> HttpResponse:
+    """One clear number, for a reason, audited before it is shown."""
+    visible = Customer.objects.visible_to(request.user)
+    phones = CustomerPhone.objects.filter(customer__in=visible).select_related(
+        "customer__office"
+    )
+    phone = get_object_or_404(phones, pk=pk)
+    form = RevealForm(request.POST)
+    context = {"phone": phone, "shown": "", "refusal": ""}
+    if form.is_valid():
+        try:
+            reason = form.cleaned_data["reason"]
+            context["shown"] = services.reveal_phone(
+                phone, by=request.user, reason=reason
+            )
+        except Refused as refusal:
+            context["refusal"] = str(refusal)
+    status = 200 if context["shown"] else 422
+    return render(request, "customers/_phone.html", context, status=status)
