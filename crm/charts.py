@@ -76,7 +76,7 @@ def columns(
     )
     marks = format_html_join(
         "",
-        '<g class="hit col" aria-label="{}">'
+        '<g class="hit col" role="img" aria-label="{}">'
         '<rect class="area" x="{}" y="0" width="{}" height="{}"/>'
         '<rect class="c1" x="{}" y="{}" width="{}" height="{}"/></g>',
         (
@@ -88,7 +88,7 @@ def columns(
                 round(i * step + (step - wide) / 2, 1),
                 min(y(value), y(0)),
                 round(wide, 1),
-                max(1, abs(round(y(0) - y(value), 1))),
+                abs(round(y(0) - y(value), 1)),
             )
             for i, (name, value) in enumerate(zip(names, values, strict=True))
         ),
@@ -103,7 +103,7 @@ def columns(
     )
     return format_html(
         '<div class="plot-line cols"><ol class="plot-y" aria-hidden="true">{}</ol>'
-        '<svg class="plot" viewBox="0 0 {} {}" preserveAspectRatio="none" role="img"'
+        '<svg class="plot" viewBox="0 0 {} {}" preserveAspectRatio="none" role="group"'
         ' aria-label="{}">{}{}</svg><ol class="plot-x" aria-hidden="true">{}</ol></div>',
         scale,
         WIDTH,

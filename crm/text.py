@@ -77,6 +77,14 @@ def mask_phone(number: str) -> str:
     )
 
 
+def written_phone(number: str) -> str:
+    """A number as people write it here: without +86, with the area code's zero."""
+    if not number.startswith("+86"):
+        return number
+    digits = number[3:]
+    return digits if digits.startswith("1") and len(digits) == 11 else f"0{digits}"
+
+
 def mask_name(name: str) -> str:
     """A person's name keeps its first character: `王秀英` → `王**`."""
     return name[:1] + "*" * max(1, len(name) - 1) if name else ""

@@ -183,9 +183,8 @@ class CustomerPhone(models.Model):
 
     def number_for(self, user: User) -> str:
         """The number as `user` may read it: clear for the customer's own manager only."""
-        return (
-            self.number if self.customer.is_of(user) else text.mask_phone(self.number)
-        )
+        shown = text.written_phone if self.customer.is_of(user) else text.mask_phone
+        return shown(self.number)
 
 
 class TimelineEntry(models.Model):

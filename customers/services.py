@@ -62,7 +62,7 @@ def reveal_phone(phone: CustomerPhone, *, by: User, reason: str) -> str:
     audit.record(
         by, "customer.revealed", phone.customer, office=office, details=details
     )
-    return phone.number
+    return text.written_phone(phone.number)
 
 
 @transaction.atomic

@@ -56,7 +56,9 @@ def board(office: Office, base: Period, current: Period) -> Board:
     ranking = []
     for unit in below:
         inside = (counts.get(o.pk, Retention()) for o in offices if unit.contains(o))
-        ranking.append(OfficeLine(unit, sum(inside, Retention())))
+        together = sum(inside, Retention())
+        if together != Retention():  # a call centre owns no customers
+            ranking.append(OfficeLine(unit, together))
     ranking.sort(key=lambda line: (-(line.retention.value or -1), line.office.code))
     trends, computed_at = _trends(office, current)
     return Board(office, kpis.total(counts), ranking, trends, computed_at)

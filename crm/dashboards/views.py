@@ -7,6 +7,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from django.views.decorators.http import require_POST
 
 from crm import charts
@@ -65,7 +66,7 @@ def _group_bars(counts, drill: str):
         (_("Base"), counts.base, "base"),
         (_("Retained"), counts.retained, "retained"),
         (_("Lost"), counts.base - counts.retained, "lost"),
-        (_("New"), counts.new, "new"),
+        (pgettext("customers", "New"), counts.new, "new"),
         (_("of them won back"), counts.won_back, "won_back"),
     ]
     drawn = [

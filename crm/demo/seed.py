@@ -136,7 +136,7 @@ def _users(offices: dict[str, Office]) -> dict[str, User]:
         Posting.objects.create(
             user=user, office=offices[office], role=role, valid_from=date(2026, 1, 1)
         )
-        welcome = "Welcome to the demo province"
+        welcome = "欢迎使用演示数据 · Welcome to the demo province"
         queue_message(
             "in_app", subject=welcome, to_user=user, key=f"welcome:{username}"
         )
@@ -186,8 +186,11 @@ def _customers(
 
 
 def _usage(rng: Random, customers: list[Customer], today: date) -> int:
-    """Thirteen months: some stay, some leave halfway, some come later, some come back."""
-    months = [add_months(today, back) for back in range(-12, 1)]
+    """Thirteen months: some stay, some leave halfway, some come later, some come back.
+
+    Those who come back also sent something in the month before the thirteen.
+    """
+    months = [add_months(today, back) for back in range(-13, 1)]
     per_office: dict[int, list[list]] = {}
     office_of = {}
     for customer in customers:
@@ -226,12 +229,10 @@ def _usage(rng: Random, customers: list[Customer], today: date) -> int:
 
 
 def _is_active(rng: Random, life: str, month: int) -> bool:
-    silent = {
-        "stays": False,
-        "leaves": month > 5,
-        "comes": month < 7,
-        "returns": month in range(1, 7),
-    }
+    """Whether a customer sends in the month-th of fourteen months."""
+    if life == "returns":
+        return month == 0 or (month > 7 and rng.random() < 0.6)
+    silent = {"stays": month < 1, "leaves": month not in range(1, 7), "comes": month < 8}
     return not silent[life] and rng.random() < 0.6
 
 
