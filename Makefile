@@ -14,7 +14,8 @@ run: .venv/run  ## install, start PostgreSQL and Valkey, migrate, seed, serve on
 	@$(PY) manage.py serve
 
 test: .venv/dev  ## the whole suite on throw-away servers
-	$(CLEAN_ENV) $(BIN)/pytest -n 2 -m "not browser_all and not chaos"
+	$(CLEAN_ENV) $(BIN)/pytest -q -n 2 -m "not serial and not browser and not browser_all and not chaos"
+	$(CLEAN_ENV) $(BIN)/pytest -q -m "(serial or browser) and not browser_all and not chaos"
 
 browser: .venv/dev  ## every page, both themes, both sizes, with axe
 	$(CLEAN_ENV) $(BIN)/pytest -n 2 -m browser_all tests/browser

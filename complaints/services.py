@@ -28,6 +28,13 @@ def next_ref() -> str:
         return f"C-{localtime():%Y%m%d}-{cursor.fetchone()[0] % 1_000_000:06d}"
 
 
+def _sent_before(token: uuid.UUID, by: User) -> Complaint | None:
+    """RACE: two clicks of one form take turns; the second finds what the first made."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [str(token)])
+    return Complaint.objects.filter(token=token, created_by=by).first()
+
+
 @transaction.atomic
 def create_complaint(
     *,
@@ -49,9 +56,7 @@ def create_complaint(
     """
     require(by, "complaint.create", office)
     token = token or uuid.uuid4()
-    with connection.cursor() as cursor:  # RACE: two clicks of one form take turns
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [str(token)])
-    if sent_before := Complaint.objects.filter(token=token, created_by=by).first():
+    if sent_before := _sent_before(token, by):
         return sent_before
     opened = now()
     handling = customer.office if customer else office

@@ -6,7 +6,7 @@ style-src 'self' holds; colours are classes, so dark mode and print need no redr
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -63,8 +63,6 @@ def columns(
     """One series of columns from zero; each names its figure to pointer and reader."""
     ticks = nice_ticks(min(0, *values), max(1, *values))
     low, high = ticks[0], ticks[-1]
-    step = WIDTH / len(values)
-    wide = step * 0.62
 
     def y(value: float) -> float:
         return round(HEIGHT - (value - low) / (high - low) * HEIGHT, 1)
@@ -74,7 +72,34 @@ def columns(
         '<line class="g" x1="0" x2="{}" y1="{}" y2="{}"/>',
         ((WIDTH, y(t), y(t)) for t in ticks),
     )
-    marks = format_html_join(
+    return format_html(
+        '<div class="plot-line cols"><ol class="plot-y" aria-hidden="true">{}</ol>'
+        '<svg class="plot" viewBox="0 0 {} {}" preserveAspectRatio="none" role="group"'
+        ' aria-label="{}">{}{}</svg><ol class="plot-x" aria-hidden="true">{}</ol></div>',
+        format_html_join("", "<li>{}</li>", ((written(t),) for t in reversed(ticks))),
+        WIDTH,
+        HEIGHT,
+        label,
+        grid,
+        _marks(names, values, unit, y),
+        format_html_join(
+            "",
+            '<li class="{}">{}</li>',
+            (("alt" if i % 2 else "on", name) for i, name in enumerate(names)),
+        ),
+    )
+
+
+def _marks(
+    names: Sequence[str],
+    values: Sequence[float],
+    unit: str,
+    y: Callable[[float], float],
+) -> SafeString:
+    """The columns themselves; `y` turns a value into a height on the drawing."""
+    step = WIDTH / len(values)
+    wide, zero = step * 0.62, y(0)
+    return format_html_join(
         "",
         '<g class="hit col" role="img" aria-label="{}">'
         '<rect class="area" x="{}" y="0" width="{}" height="{}"/>'
@@ -86,32 +111,12 @@ def columns(
                 round(step, 1),
                 HEIGHT,
                 round(i * step + (step - wide) / 2, 1),
-                min(y(value), y(0)),
+                min(y(value), zero),
                 round(wide, 1),
-                abs(round(y(0) - y(value), 1)),
+                abs(round(zero - y(value), 1)),
             )
             for i, (name, value) in enumerate(zip(names, values, strict=True))
         ),
-    )
-    scale = format_html_join(
-        "", "<li>{}</li>", ((written(t),) for t in reversed(ticks))
-    )
-    below = format_html_join(
-        "",
-        '<li class="{}">{}</li>',
-        (("on" if i % 2 == 0 else "alt", n) for i, n in enumerate(names)),
-    )
-    return format_html(
-        '<div class="plot-line cols"><ol class="plot-y" aria-hidden="true">{}</ol>'
-        '<svg class="plot" viewBox="0 0 {} {}" preserveAspectRatio="none" role="group"'
-        ' aria-label="{}">{}{}</svg><ol class="plot-x" aria-hidden="true">{}</ol></div>',
-        scale,
-        WIDTH,
-        HEIGHT,
-        label,
-        grid,
-        marks,
-        below,
     )
 
 

@@ -10,7 +10,6 @@ import fcntl
 import hashlib
 import os
 import pwd
-import secrets
 import shutil
 import signal
 import subprocess
@@ -18,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -66,21 +65,6 @@ def place(root: Path) -> Place:
         name = hashlib.sha256(str(root).encode()).hexdigest()[:12]
         sockets = Path(tempfile.gettempdir()) / f"postal-crm-{name}"
     return Place(home, sockets)
-
-
-def secret(root: Path, name: str) -> str:
-    """A key made once and readable by the owner alone."""
-    path = root / "keys" / name
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.parent.chmod(0o700)
-        draft = path.with_suffix(f".{os.getpid()}")
-        draft.touch(mode=0o600)
-        draft.write_text(secrets.token_hex(32))
-        with suppress(FileExistsError):  # RACE: the first of two processes wins
-            os.link(draft, path)
-        draft.unlink()
-    return path.read_text().strip()
 
 
 # --- who runs PostgreSQL -------------------------------------------------------------

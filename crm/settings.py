@@ -12,7 +12,7 @@ from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
-from crm import embedded
+from crm import embedded, keyfiles
 
 env = environ.Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -27,7 +27,7 @@ PORT = env.int("PORT", default=8000)
 
 def secret(name: str) -> str:
     """From the environment, or from a file of DATA_DIR that only its owner can read."""
-    return env.str(name.upper(), default="") or embedded.secret(DATA_DIR, name)
+    return env.str(name.upper(), default="") or keyfiles.secret(DATA_DIR, name)
 
 
 SECRET_KEY = secret("secret_key")

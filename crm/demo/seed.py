@@ -232,7 +232,11 @@ def _is_active(rng: Random, life: str, month: int) -> bool:
     """Whether a customer sends in the month-th of fourteen months."""
     if life == "returns":
         return month == 0 or (month > 7 and rng.random() < 0.6)
-    silent = {"stays": month < 1, "leaves": month not in range(1, 7), "comes": month < 8}
+    silent = {
+        "stays": month < 1,
+        "leaves": month not in range(1, 7),
+        "comes": month < 8,
+    }
     return not silent[life] and rng.random() < 0.6
 
 
@@ -242,58 +246,66 @@ def _complaints(
     users: dict[str, User],
     offices: dict[str, Office],
 ) -> int:
+    """Three hundred in every state, with the history and the timeline that each implies."""
     at, agent = now(), users["agent.wuhan"]
     calendars: dict[int, WorkCalendar] = {}
-    rows, moves, timeline = [], [], []
+    rows, moves = [], []
     for number in range(1, COMPLAINTS + 1):
         path = rng.choice(PATHS) if number > len(PATHS) else PATHS[number - 1]
         customer = rng.choice(customers)
-        age = timedelta(minutes=rng.randint(90, 60 * 24 * (60 if len(path) > 6 else 9)))
-        opened = at - age
+        days = 60 if len(path) > 6 else 9
+        age = timedelta(minutes=rng.randint(90, 60 * 24 * days))
         calendar = calendars.setdefault(
             customer.office_id, calendar_of(customer.office)
         )
-        due = sla.deadlines(calendar, opened)
-        category = rng.choice(list(province.COMPLAINTS))
-        item = f"10{rng.randint(10**9, 10**10 - 1)}42"
-        state = State(path[-1])
-        row = Complaint(
-            ref=f"C-{opened:%Y%m%d}-{number:06d}",
-            customer=customer,
-            caller_phone=text.normalise_phone(f"1300000{int(customer.code[2:]):04d}"),
-            caller_name=customer.name if customer.kind == "individual" else "",
-            office=offices["420100"]
-            if customer.office.code[:4] == "4201"
-            else customer.office,
-            handling_office=customer.office,
-            created_by=agent,
-            category=category,
-            channel=rng.choices(
-                ["hotline", "counter", "web", "wechat"], [70, 10, 8, 12]
-            )[0],
-            item_no=item,
-            text=province.COMPLAINTS[category].format(no=item),
-            state=state,
-            opened_at=opened,
-            first_answer_due_at=due.first_answer,
-            promised_due_at=due.promised,
-            legal_due_at=due.legal,
-            is_provisional=due.is_provisional,
-            closed_at=opened + age * 0.9 if state in CLOSED else None,
-        )
+        row = _complaint(rng, customer, calendar, at - age, path[-1])
+        row.ref = f"C-{row.opened_at:%Y%m%d}-{number:06d}"
+        row.created_by = agent
+        if customer.office.code.startswith("4201"):
+            row.office = offices["420100"]
+        row.closed_at = row.opened_at + age * 0.9 if row.state in CLOSED else None
         rows.append(row)
-        moves.append(_moves(row, path, opened, age, agent))
-        timeline.append(_entry(row))
+        moves.append(_moves(row, path, row.opened_at, age, agent))
     Complaint.objects.bulk_create(rows)
-    for row, steps, entry in zip(rows, moves, timeline, strict=True):
-        entry.source = f"complaint:{row.pk}"
+    for row, steps in zip(rows, moves, strict=True):
         for step in steps:
             step.complaint_id = row.pk
     ComplaintMove.objects.bulk_create([step for steps in moves for step in steps])
-    TimelineEntry.objects.bulk_create(timeline)
+    TimelineEntry.objects.bulk_create([_entry(row) for row in rows])
     with connection.cursor() as cursor:
         cursor.execute("SELECT setval('complaints_ref', %s)", [COMPLAINTS])
     return len(rows)
+
+
+def _complaint(
+    rng: Random,
+    customer: Customer,
+    calendar: WorkCalendar,
+    opened: datetime,
+    state: str,
+) -> Complaint:
+    due = sla.deadlines(calendar, opened)
+    category = rng.choice(list(province.COMPLAINTS))
+    item = f"10{rng.randint(10**9, 10**10 - 1)}42"
+    return Complaint(
+        customer=customer,
+        caller_phone=text.normalise_phone(f"1300000{int(customer.code[2:]):04d}"),
+        caller_name=customer.name if customer.kind == "individual" else "",
+        office=customer.office,
+        handling_office=customer.office,
+        category=category,
+        channel=rng.choices(["hotline", "counter", "web", "wechat"], [70, 10, 8, 12])[
+            0
+        ],
+        item_no=item,
+        text=province.COMPLAINTS[category].format(no=item),
+        state=State(state),
+        opened_at=opened,
+        first_answer_due_at=due.first_answer,
+        promised_due_at=due.promised,
+        legal_due_at=due.legal,
+        is_provisional=due.is_provisional,
+    )
 
 
 def _moves(
@@ -320,4 +332,5 @@ def _entry(row: Complaint) -> TimelineEntry:
             url=row.get_absolute_url(),
             state=str(row.get_state_display()),
             is_open=row.is_open,
+            source=f"complaint:{row.pk}",
         )

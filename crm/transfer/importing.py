@@ -4,6 +4,7 @@ A chunk commits its lines, its rejections, the runs of lines that are in, and th
 together; a crash loses the chunk, not the place. Memory is one chunk.
 """
 
+from dataclasses import asdict
 from itertools import islice
 
 from django.db.backends.postgresql.psycopg_any import NumericRange
@@ -14,7 +15,7 @@ from crm.audit import services as audit
 from crm.jobs.models import Job
 from crm.transfer.checking import Checker
 from crm.transfer.models import Import, ImportedLines, RejectedRow, SourceFile
-from crm.transfer.reading import Format, records
+from crm.transfer.reading import Format, Record, records
 from crm.transfer.targets import target_named
 
 CHUNK = 20_000
@@ -46,11 +47,6 @@ def import_step(job: Job) -> bool:
     RACE: the source is locked, so two imports of one file at one office take turns.
     """
     batch = Import.objects.select_related("office").get(pk=job.params["import_id"])
-    target = target_named(batch.target)
-    source, _made = SourceFile.objects.get_or_create(
-        office=batch.office, sha256=batch.sha256
-    )
-    SourceFile.objects.select_for_update().get(pk=source.pk)
     form = Format(batch.encoding, batch.delimiter, batch.columns, 0)
     place = job.cursor
     stream = records(batch.path, form, offset=place["offset"], line=place["line"])
@@ -58,6 +54,19 @@ def import_step(job: Job) -> bool:
     if not chunk:
         finish(batch, job)
         return True
+    source, _made = SourceFile.objects.get_or_create(
+        office=batch.office, sha256=batch.sha256
+    )
+    SourceFile.objects.select_for_update().get(pk=source.pk)
+    take_in(batch, source, chunk)
+    job.cursor = {"offset": chunk[-1].end, "line": chunk[-1].line + 1}
+    job.done_units = chunk[-1].end
+    return False
+
+
+def take_in(batch: Import, source: SourceFile, chunk: list[Record]) -> None:
+    """Check a chunk, load the lines that are not in yet, and write down what became of all."""
+    target = target_named(batch.target)
     checked = Checker(target, batch.columns, batch.mapping).check(chunk)
     known = already_in(source, chunk[0].line, chunk[-1].line)
     fresh = (
@@ -71,16 +80,7 @@ def import_step(job: Job) -> bool:
         for run in runs(loaded.imported)
     )
     RejectedRow.objects.bulk_create(
-        [
-            RejectedRow(
-                batch=batch,
-                line=bad.line,
-                column=bad.column,
-                value=bad.value,
-                reason=bad.reason,
-            )
-            for bad in checked.rejections
-        ],
+        [RejectedRow(batch=batch, **asdict(bad)) for bad in checked.rejections],
         batch_size=2000,
     )
     Import.objects.filter(pk=batch.pk).update(
@@ -90,9 +90,6 @@ def import_step(job: Job) -> bool:
         rejected=F("rejected") + len(checked.rejections),
         created_rows=F("created_rows") + loaded.created,
     )
-    job.cursor = {"offset": chunk[-1].end, "line": chunk[-1].line + 1}
-    job.done_units = chunk[-1].end
-    return False
 
 
 def finish(batch: Import, job: Job) -> None:

@@ -1,0 +1,144 @@
+"""Plain factories and the named cast. Every person is posted at Wuhan but Mei.
+
+Mei works next door, in Yichang, in every business role: she must see nothing of Wuhan.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from itertools import count
+
+from django.conf import settings
+from django.contrib.auth import login
+from django.http import HttpRequest
+from django.test import Client
+
+from complaints.models import Complaint
+from complaints.services import create_complaint
+from crm.access.models import Posting, User
+from crm.access.roles import Role
+from crm.org import holidays
+from crm.org.models import Office
+from customers.models import Customer
+from customers.services import create_customer
+
+PASSWORD = "a-long-password-1"
+numbers = count(1)
+
+
+@dataclass
+class Cast:
+    hubei: Office
+    wuhan: Office
+    wuchang: Office  # a county of Wuhan
+    yichang: Office
+    lin: User  # agent
+    chen: User  # supervisor
+    zhao: User  # customer manager
+    yong: User  # outlet handler
+    zheng: User  # analyst
+    he: User  # import operator
+    gao: User  # system administrator
+    liang: User  # security administrator
+    xie: User  # the second one
+    tang: User  # auditor
+    mei: User  # next door
+
+    def of_role(self, role: str) -> User:
+        names = {
+            Role.AGENT: self.lin,
+            Role.SUPERVISOR: self.chen,
+            Role.MANAGER: self.zhao,
+            Role.HANDLER: self.yong,
+            Role.ANALYST: self.zheng,
+            Role.IMPORTER: self.he,
+            Role.SYSTEM_ADMIN: self.gao,
+            Role.SECURITY_ADMIN: self.liang,
+            Role.AUDITOR: self.tang,
+        }
+        return names[Role(role)]
+
+
+def office(code: str, name: str, level: str, parent: Office | None = None) -> Office:
+    facts = {"code": code, "name": name, "level": level}
+    if parent is None:
+        return Office.objects.add_root(facts)
+    return Office.objects.add_child(parent, facts)
+
+
+def user(username: str, *postings: tuple[str, Office], **facts) -> User:
+    facts.setdefault("full_name", username.title())
+    made = User.objects.create_user(username, PASSWORD, **facts)
+    for role, where in postings:
+        Posting.objects.create(
+            user=made, office=where, role=role, valid_from=date(2020, 1, 1)
+        )
+    return made
+
+
+def cast() -> Cast:
+    hubei = office("420000", "湖北省", "province")
+    wuhan = office("420100", "武汉市", "prefecture", hubei)
+    wuchang = office("420106", "武昌区", "county", wuhan)
+    yichang = office("420500", "宜昌市", "prefecture", hubei)
+    hubei, wuhan = Office.objects.get(pk=hubei.pk), Office.objects.get(pk=wuhan.pk)
+    next_door = [("agent", yichang), ("supervisor", yichang), ("manager", yichang)]
+    return Cast(
+        hubei=hubei,
+        wuhan=wuhan,
+        wuchang=wuchang,
+        yichang=yichang,
+        lin=user("lin", ("agent", wuhan)),
+        chen=user("chen", ("supervisor", wuhan)),
+        zhao=user("zhao", ("manager", wuhan)),
+        yong=user("yong", ("handler", wuhan)),
+        zheng=user("zheng", ("analyst", wuhan)),
+        he=user("he", ("importer", wuhan)),
+        gao=user("gao", ("system_admin", wuhan)),
+        liang=user("liang", ("security_admin", wuhan)),
+        xie=user("xie", ("security_admin", hubei)),
+        tang=user("tang", ("auditor", wuhan)),
+        mei=user("mei", *next_door),
+    )
+
+
+def phone() -> str:
+    return f"1310000{next(numbers):04d}"
+
+
+def customer(where: Office, **facts) -> Customer:
+    number = next(numbers)
+    facts = {
+        "code": f"K{number:05d}",
+        "name": f"武汉长江{number}电子有限公司",
+        "kind": "corporate",
+        "phone": phone(),
+        **facts,
+    }
+    return create_customer(by=None, office=where, **facts)
+
+
+def complaint(by: User, where: Office, **facts) -> Complaint:
+    facts = {
+        "category": "delay",
+        "description": "邮件五天没有送到。",
+        "caller_phone": "13800138000",
+        **facts,
+    }
+    return create_complaint(by=by, office=where, **facts)
+
+
+def sign_in(client: Client, who: User) -> Client:
+    """A session as the sign-in page makes it, without the page's password work."""
+    client.cookies.clear()
+    request = HttpRequest()
+    request.META["REMOTE_ADDR"] = "127.0.0.1"
+    request.session = client.session
+    login(request, who, backend="crm.access.signin.Backend")
+    request.session.save()
+    client.cookies[settings.SESSION_COOKIE_NAME] = request.session.session_key
+    return client
+
+
+def holidays_of(*years: int) -> None:
+    for year in years:
+        holidays.load_year(year)

@@ -1,0 +1,279 @@
+"""The access matrix: every route × role × {own, sister}, walked from the resolver.
+
+A route that is not in ROUTES fails the build. `needs` is the capability that opens it:
+"open" for everybody, "any" for everybody signed in. `of` names the object in its
+address: with it, a stranger's object must look exactly like a missing one.
+"""
+
+import re
+import uuid
+from dataclasses import dataclass
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, get_resolver, reverse
+
+from complaints.models import Attachment
+from crm.access.models import Posting, User
+from crm.access.office_admin import move_office
+from crm.access.roles import CAPABILITIES, Role
+from crm.audit.models import AuditEvent
+from crm.org.models import CalendarDay, Office
+from crm.transfer import services as transfer
+from crm.transfer.forms import EXAMPLE
+from customers.models import Customer
+from tests import factories as make
+
+
+@dataclass(frozen=True)
+class Route:
+    needs: str
+    method: str = "get"
+    of: str = ""  # the object in the address
+    rows_for: str = ""  # roles that may see such rows at all; "" = all with the right
+
+
+ROUTES = {
+    "home": Route("any"),
+    "health": Route("open"),
+    "live": Route("open"),
+    "language": Route("open", "post"),
+    "access:sign_in": Route("open"),
+    "access:sign_out": Route("any", "post"),
+    "access:unlock": Route("any"),
+    "access:second_factor": Route("any"),
+    "access:second_factor_setup": Route("any"),
+    "access:profile": Route("any"),
+    "access:password": Route("any"),
+    "access:end_session": Route("any", "post", "session"),
+    "access:users": Route("user.manage"),
+    "access:user_new": Route("user.manage"),
+    "access:user": Route("user.manage", of="account"),
+    "access:user_reset": Route("user.manage", "post", "account"),
+    "access:posting_new": Route("user.manage", "post", "account"),
+    "access:posting_approve": Route("user.manage", "post", "posting"),
+    "access:posting_end": Route("user.manage", "post", "posting"),
+    "access:offices": Route("office.manage"),
+    "access:office_new": Route("office.manage"),
+    "access:office": Route("office.manage", of="office"),
+    "access:calendar": Route("calendar.manage"),
+    "access:calendar_windows": Route("calendar.manage", "post", "office"),
+    "access:calendar_day": Route("calendar.manage", "post", "office"),
+    "access:day_remove": Route("calendar.manage", "post", "day"),
+    "access:calendar_year": Route("calendar.manage", "post"),
+    "notify:inbox": Route("any"),
+    "notify:read_all": Route("any", "post"),
+    "transfer:list": Route("transfer.import"),
+    "transfer:new": Route("transfer.import"),
+    "transfer:detail": Route("transfer.import", of="import", rows_for="supervisor"),
+    "transfer:preview": Route("transfer.import", "post", "import", "supervisor"),
+    "transfer:start": Route("transfer.import", "post", "import", "supervisor"),
+    "transfer:progress": Route("transfer.import", of="import", rows_for="supervisor"),
+    "transfer:rejected": Route("transfer.import", of="import", rows_for="supervisor"),
+    "dashboards:board": Route("kpi.view"),
+    "dashboards:compute": Route("kpi.compute", "post"),
+    "dashboards:audit": Route("audit.view"),
+    "customers:list": Route("customer.view"),
+    "customers:search": Route("customer.view", "post"),
+    "customers:detail": Route("customer.view", of="customer"),
+    "customers:reveal": Route("customer.reveal", "post", "phone"),
+    "complaints:list": Route("complaint.view"),
+    "complaints:new": Route("complaint.create"),
+    "complaints:caller": Route("customer.lookup", "post"),
+    "complaints:download": Route("complaint.view", of="file"),
+    "complaints:for_customer": Route(
+        "complaint.view", of="customer", rows_for="agent manager supervisor"
+    ),
+    "complaints:detail": Route("complaint.view", of="complaint"),
+    "complaints:move": Route("complaint.move", "post", "complaint"),
+    "complaints:attach": Route("complaint.attach", "post", "complaint"),
+    "api-customer-list": Route("customer.view"),
+    "api-customer-detail": Route("customer.view", of="api_customer"),
+    "api-complaint-list": Route("complaint.view"),
+    "api-complaint-detail": Route("complaint.view", of="api_complaint"),
+}
+
+
+def walk(resolver, prefix=""):
+    for pattern in resolver.url_patterns:
+        if isinstance(pattern, URLPattern):
+            yield prefix + (pattern.name or str(pattern.pattern))
+        else:
+            space = f"{pattern.namespace}:" if pattern.namespace else ""
+            yield from walk(pattern, prefix + space)
+
+
+def test_every_route_has_an_expected_outcome():
+    assert set(walk(get_resolver())) == set(ROUTES)
+
+
+def things(cast, where, owner, agent) -> dict:
+    """One object of each kind at an office, as address arguments."""
+    customer = make.customer(where, manager=owner)
+    complaint = make.complaint(agent, where, customer=customer)
+    file = Attachment.objects.create(
+        complaint=complaint,
+        name="a.pdf",
+        content_type="application/pdf",
+        size=4,
+        added_by=agent,
+    )
+    file.path.parent.mkdir(parents=True, exist_ok=True)
+    file.path.write_bytes(b"%PDF")
+    with EXAMPLE.open("rb") as source:
+        batch = transfer.upload(
+            source, by=None, office=where, target="usage", file_name="cdnow.csv"
+        )
+    account = make.user(f"temp-{where.code}", ("agent", where))
+    posting = Posting.objects.get(user=account)
+    day = CalendarDay.objects.create(office=where, date="2026-05-04", is_working=False)
+    session = account.sessions.create(session_key=f"key-{where.code}")
+    return {
+        "customer": {"pk": customer.pk},
+        "api_customer": {"pk": customer.pk},
+        "complaint": {"ref": complaint.ref},
+        "api_complaint": {"ref": complaint.ref},
+        "phone": {"pk": customer.phones.get().pk},
+        "file": {"pk": file.pk},
+        "import": {"pk": batch.pk},
+        "account": {"pk": account.pk},
+        "posting": {"pk": posting.pk},
+        "office": {"code": where.code},
+        "day": {"pk": day.pk},
+        "session": {"pk": session.pk},
+    }
+
+
+MISSING = {
+    **dict.fromkeys(
+        ["customer", "api_customer", "phone", "account", "posting", "day"],
+        {"pk": 99999999},
+    ),
+    **dict.fromkeys(["complaint", "api_complaint"], {"ref": "C-1"}),
+    **dict.fromkeys(["file", "import", "session"], {"pk": uuid.UUID(int=7)}),
+    "office": {"code": "nowhere"},
+}
+
+
+def address(name: str, route: Route, arguments: dict) -> str:
+    if name == "access:calendar_year":
+        return reverse(name, args=[2027])
+    return reverse(name, kwargs=arguments if route.of else {})
+
+
+def allowed(role: str, route: Route) -> bool:
+    return route.needs in ("any", "open") or Role(role) in CAPABILITIES[route.needs]
+
+
+CHANGING = "|".join(
+    rf'{before}"[^"]+"'
+    for before in (
+        "nonce=",
+        'name="csrfmiddlewaretoken" value=',
+        'X-CSRFToken": ',
+        'name="next" value=',
+    )
+)
+
+
+def text_of(response) -> str:
+    """The page without what differs at every request."""
+    body = (
+        b"".join(response.streaming_content) if response.streaming else response.content
+    )
+    return re.sub(CHANGING, "", body.decode())
+
+
+def expected_of(role: str, name: str, route: Route) -> tuple[int, ...]:
+    """The status codes that the table allows for the own object."""
+    if not allowed(role, route):
+        return (403,)
+    if route.rows_for and role not in route.rows_for.split():
+        return (404,)
+    return (200, 503) if name == "health" else (200, 201, 204, 302, 422)
+
+
+def foreign_faults(call, role: str, name: str, route: Route, sister: dict) -> list[str]:
+    """What is wrong with the answer to a sister office's object: it must look missing."""
+    foreign = call(address(name, route, sister[route.of]))
+    unknown = call(address(name, route, MISSING[route.of]))
+    if (foreign.status_code, unknown.status_code) != (404, 404):
+        return [f"{role} {name} sister: {foreign.status_code}/{unknown.status_code}"]
+    if text_of(foreign) != text_of(unknown):
+        return [f"{role} {name}: a foreign id reads otherwise than an unknown one"]
+    return []
+
+
+@pytest.mark.parametrize("role", Role.values)
+def test_a_role_reaches_what_the_table_says_and_nothing_else(client, cast, role):
+    make.holidays_of(2026, 2027)
+    who = cast.of_role(role)
+    own = things(cast, cast.wuhan, cast.zhao, cast.lin)
+    sister = things(cast, cast.yichang, cast.mei, cast.mei)
+    wrong = []
+    for name, route in ROUTES.items():
+        if name in ("access:sign_out", "access:end_session"):
+            continue  # they end the session; tests of their own
+        make.sign_in(client, who)
+        call = getattr(client, route.method)
+        found = call(address(name, route, own.get(route.of, {})))
+        text_of(found)
+        expected = expected_of(role, name, route)
+        if found.status_code not in expected:
+            wrong.append(f"{role} {name} own: {found.status_code}, not {expected}")
+        if route.of and allowed(role, route):
+            wrong += foreign_faults(call, role, name, route, sister)
+    assert wrong == []
+
+
+def test_nobody_gets_in_without_a_session(client, cast):
+    own = things(cast, cast.wuhan, cast.zhao, cast.lin)
+    for name, route in ROUTES.items():
+        if route.needs == "open":
+            continue
+        found = getattr(client, route.method)(
+            address(name, route, own.get(route.of, {}))
+        )
+        assert found.status_code in (302, 401, 403), name
+        if found.status_code == 302:
+            assert "/accounts/sign-in/" in found.url, name
+
+
+def test_a_denial_is_in_the_trail(client, cast):
+    make.sign_in(client, cast.zhao)
+    client.get(reverse("dashboards:audit"))
+    event = AuditEvent.objects.get(action="access.denied")
+    assert (event.actor, event.result, event.details["status"]) == (
+        cast.zhao,
+        "denied",
+        403,
+    )
+
+
+def test_a_post_without_a_token_is_refused_everywhere(cast):
+    """B33: each unsafe route, also for somebody who may."""
+    own = things(cast, cast.wuhan, cast.zhao, cast.lin)
+    strict = Client(enforce_csrf_checks=True)
+    for name, route in ROUTES.items():
+        if route.method == "post":
+            make.sign_in(strict, cast.chen)
+            found = strict.post(address(name, route, own.get(route.of, {})))
+            assert found.status_code == 403, name
+
+
+def test_rights_that_end_are_gone_at_the_next_request(client, cast):
+    make.sign_in(client, cast.chen)
+    assert client.get(reverse("customers:list")).status_code == 200
+    Posting.objects.filter(user=cast.chen).delete()
+    assert client.get(reverse("customers:list")).status_code == 403
+
+
+def test_a_moved_office_takes_its_rows_along(cast):
+    make.customer(cast.wuchang)
+    assert Customer.objects.visible_to(cast.chen).count() == 1
+    root_admin = make.user("root-admin", ("system_admin", cast.hubei))
+    move_office(cast.wuchang, by=root_admin, parent=cast.yichang)
+    assert Customer.objects.visible_to(cast.chen).count() == 0
+    mei = User.objects.get(pk=cast.mei.pk)
+    assert Customer.objects.visible_to(mei).count() == 1
+    assert Office.objects.get(code="420106").path.startswith(cast.yichang.path)
