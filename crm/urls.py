@@ -1,12 +1,10 @@
 """Which app answers where: wiring only."""
 
-from django.conf.urls.i18n import set_language
-from django.contrib.auth.decorators import login_not_required
 from django.urls import include, path
 
 urlpatterns = [
     path("", include("crm.dashboards.home_urls")),
-    path("language/", login_not_required(set_language), name="language"),
+    path("", include("crm.access.language_urls")),
     path("accounts/", include("crm.access.urls")),
     path("inbox/", include("crm.notify.urls")),
     path("imports/", include("crm.transfer.urls")),

@@ -29,6 +29,8 @@ class RequestIdMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request.request_id = str(uuid.uuid4())  # type: ignore[attr-defined]
+        if "%00" in request.META.get("QUERY_STRING", ""):
+            return HttpResponse("The address has a NUL character.", status=400)
         answer = self.get_response(request)
         answer.headers["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
         return answer

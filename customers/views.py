@@ -57,7 +57,7 @@ def search(request: AuthedRequest) -> HttpResponse:
 
     One hit opens at once, unless the page only asks for the list (htmx).
     """
-    query = request.POST.get("q", "").strip()[:60]
+    query = request.POST.get("q", "").replace("\x00", "").strip()[:60]
     rows: list[Customer] = []
     if query:
         found = Customer.objects.visible_to(request.user).matching(query).for_list()

@@ -140,9 +140,7 @@ def new_factor(user: User) -> SecondFactor:
 def new_recovery_codes(factor: SecondFactor) -> list[str]:
     """Ten one-time codes, shown once; only their hashes are kept."""
     codes = [secrets.token_hex(5) for _ in range(10)]
-    factor.recovery_hashes = [
-        make_password(code, hasher="pbkdf2_sha256") for code in codes
-    ]
+    factor.recovery_hashes = [make_password(code) for code in codes]
     factor.save(update_fields=["recovery_hashes"])
     return codes
 

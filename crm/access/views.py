@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
+from django.views.i18n import set_language
 
 from crm.access import services, signin
 from crm.access.capabilities import AuthedRequest
@@ -47,20 +48,33 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         if user is not None:
             login(request, user)
             return redirect(next_url(request))
-        if getattr(request, "axes_locked_out", False):
-            form.add_error(None, _("Too many failures. Try again in 15 minutes."))
-            status = 429
-        else:
-            form.add_error(None, _("User name or password is wrong."))
-            status = 422
+        form.add_error(None, _("User name or password is wrong."))
+        status = 422
     elif request.method == "POST":
         status = 422
-    context = {
-        "form": form,
-        "next": next_url(request),
-        "is_demo": settings.LOOPBACK_ONLY,
-    }
+    context = {"form": form, "next": next_url(request)}
     return render(request, "access/sign_in.html", context, status=status)
+
+
+def locked_out(request: HttpRequest, *_args, **_more) -> HttpResponse:
+    """The sign-in page of a pair of account and address that is closed for 15 minutes."""
+    form = SignInForm(request.POST)
+    form.is_valid()
+    form.add_error(None, _("Too many failures. Try again in 15 minutes."))
+    context = {"form": form, "next": next_url(request)}
+    return render(request, "access/sign_in.html", context, status=429)
+
+
+@login_not_required
+@require_POST
+def language(request: HttpRequest) -> HttpResponse:
+    """Switch the language: in the browser's cookie, and with the account."""
+    answer = set_language(request)
+    chosen = request.POST.get("language", "")
+    if request.user.is_authenticated and chosen in dict(settings.LANGUAGES):
+        request.user.language = chosen
+        request.user.save(update_fields=["language"])
+    return answer
 
 
 @require_POST

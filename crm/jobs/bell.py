@@ -25,7 +25,9 @@ def _connection():
         "socket_connect_timeout": TIMEOUT_SECONDS,
     }
     options = {**settings.CELERY_BROKER_TRANSPORT_OPTIONS, **timeouts, "max_retries": 0}
-    return app.connection_for_write(transport_options=options)
+    return app.connection_for_write(
+        settings.CELERY_BROKER_URL, transport_options=options
+    )
 
 
 def ring(job_id: int) -> bool:

@@ -9,6 +9,9 @@ from django.utils.translation import gettext_lazy as _
 
 
 class JobQuerySet(models.QuerySet):
+    def unfinished(self) -> Self:
+        return self.filter(state__in=[Job.State.QUEUED, Job.State.RUNNING])
+
     def claimable(self, at: datetime) -> Self:
         """Queued and due, or running under a lease that ran out (its worker died)."""
         queued = Q(state=Job.State.QUEUED, due_at__lte=at)

@@ -47,7 +47,7 @@ def run_due(at: datetime | None = None) -> list[Job]:
         _row, is_ours = ScheduleRun.objects.get_or_create(name=name, slot=slot)
         if (
             is_ours
-            and not Job.objects.filter(kind=kind, params={}).claimable(at).exists()
+            and not Job.objects.unfinished().filter(kind=kind, params={}).exists()
         ):
             jobs.append(enqueue(kind))
     return jobs
