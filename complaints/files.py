@@ -30,7 +30,12 @@ def _redrawn(data: bytes) -> bytes:
             if picture.width * picture.height > MAX_PIXELS:
                 raise Refused("file.size", _("The picture is too large."))
             drawn = picture.convert("RGB")
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+    except (
+        UnidentifiedImageError,
+        Image.DecompressionBombError,
+        OSError,
+        SyntaxError,
+    ) as error:
         raise wrong from error
     drawn.thumbnail((MAX_SIDE, MAX_SIDE))
     out = io.BytesIO()

@@ -23,15 +23,12 @@ SOON = timedelta(hours=24)
 
 class ComplaintQuerySet(ScopedQuerySet):
     def rule(self, user: User) -> Q:
-        """Agents: their bureau's and their own; handlers: assigned to their office;
+        """Agents: their bureau's; handlers: assigned to their office;
         managers: of their portfolio; supervisors: the subtree."""
         found = subtree(user, "agent", "supervisor")
         found |= subtree(user, "handler", "supervisor", lookup="handling_office")
-        if user.posts("agent"):
-            found |= Q(created_by=user)
-        if user.posts("manager"):
-            found |= Q(customer__manager=user) | Q(customer__assistant=user)
-        return found
+        own = Q(customer__manager=user) | Q(customer__assistant=user)
+        return found | own & subtree(user, "manager", lookup="customer__office")
 
     def open(self) -> Self:
         return self.exclude(state__in=CLOSED)
@@ -41,7 +38,7 @@ class ComplaintQuerySet(ScopedQuerySet):
 
     def for_list(self) -> Self:
         """With all that one table row shows, the most urgent first: one query."""
-        related = self.select_related("customer", "office", "handling_office")
+        related = self.select_related("customer__office", "office", "handling_office")
         return related.defer("customer__address", "customer__name_bigrams")
 
 
@@ -174,4 +171,4 @@ class Attachment(models.Model):
 
     @property
     def path(self) -> Path:
-        return Path(settings.MEDIA_ROOT) / "attachments" / str(self.pk)
+        return Path(settings.FILES_ROOT) / "attachments" / str(self.pk)

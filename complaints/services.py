@@ -2,6 +2,7 @@
 
 import uuid
 
+from django.core.exceptions import PermissionDenied
 from django.db import connection, transaction
 from django.utils.timezone import localtime, now
 from django.utils.translation import gettext as _
@@ -11,7 +12,7 @@ from complaints import files, sla
 from complaints.models import Attachment, Complaint, ComplaintMove
 from complaints.workflow import CLOSED, State, may_move
 from crm import text
-from crm.access.capabilities import require
+from crm.access.capabilities import may, require
 from crm.access.models import User
 from crm.audit import services as audit
 from crm.errors import Refused
@@ -32,7 +33,12 @@ def _sent_before(token: uuid.UUID, by: User) -> Complaint | None:
     """RACE: two clicks of one form take turns; the second finds what the first made."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [str(token)])
-    return Complaint.objects.filter(token=token, created_by=by).first()
+    sent_before = Complaint.objects.filter(token=token).first()
+    if sent_before and sent_before.created_by_id != by.pk:
+        raise Refused(
+            "complaint.token", _("This form was sent by somebody else: open a new one.")
+        )
+    return sent_before
 
 
 @transaction.atomic
@@ -100,7 +106,7 @@ def move_complaint(
         "office", "handling_office", "customer"
     )
     complaint = locked.get(pk=complaint.pk)
-    require(by, "complaint.move", _office_for(by, complaint))
+    _require_over(by, "complaint.move", complaint)
     before = complaint.state
     if not may_move(before, after):
         message = _(
@@ -124,10 +130,17 @@ def move_complaint(
     return complaint
 
 
-def _office_for(by: User, complaint: Complaint) -> Office:
-    """Whichever of the two offices `by` stands over: both may act on it."""
-    inside = any(p.office.contains(complaint.handling_office) for p in by.postings_now)
-    return complaint.handling_office if inside else complaint.office
+def _require_over(by: User, capability: str, complaint: Complaint) -> None:
+    """The handling office acts; the office that took it in, until it is accepted, and
+    its supervisors always."""
+    if may(by, capability, complaint.handling_office):
+        return
+    is_supervisor = any(
+        p.office.contains(complaint.office) for p in by.posts("supervisor")
+    )
+    if complaint.state != State.NEW and not is_supervisor:
+        raise PermissionDenied(capability)
+    require(by, capability, complaint.office)
 
 
 @transaction.atomic
@@ -135,7 +148,8 @@ def attach_file(
     complaint: Complaint, *, by: User, name: str, data: bytes
 ) -> Attachment:
     """Keep a file with a complaint; Refused("file.…") when it is not of a known kind."""
-    require(by, "complaint.attach")
+    if not may(by, "complaint.attach", complaint.handling_office):
+        require(by, "complaint.attach", complaint.office)
     content_type, clean = files.inspect(data)
     attachment = Attachment(
         complaint=complaint,

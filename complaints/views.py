@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from django.contrib import messages
 from django.http import FileResponse, Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.timezone import now
@@ -9,17 +10,19 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from complaints import services
+from complaints.files import MAX_BYTES
 from complaints.forms import ComplaintForm, FileForm, MoveForm
 from complaints.models import Attachment, Complaint
 from crm import text
 from crm.access.capabilities import AuthedRequest, may, needs
 from crm.access.models import User
 from crm.access.scoping import offices_of
+from crm.audit import services as audit
 from crm.errors import Refused
 from crm.org.models import Office
 from crm.web import keyset_page
 from customers.models import Customer
-from customers.services import lookup_by_phone
+from customers.services import find_by_phone, lookup_by_phone
 
 NEWEST = ["-opened_at", "-pk"]
 VIEWS = ("open", "overdue", "all")
@@ -41,7 +44,7 @@ def complaint_list(request: AuthedRequest) -> HttpResponse:
     if category:
         rows = rows.filter(category=category)
     if days := request.GET.get("days", ""):
-        if not days.isdigit() or len(days) > 4:
+        if not (days.isascii() and days.isdigit()) or len(days) > 4:
             raise Http404
         rows = rows.filter(opened_at__gte=at - timedelta(days=int(days)))
     office = None
@@ -59,8 +62,7 @@ def complaint_list(request: AuthedRequest) -> HttpResponse:
         "categories": Complaint.Category.choices,
         "may_create": may(request.user, "complaint.create"),
     }
-    name = "complaints/_results.html" if request.htmx else "complaints/list.html"
-    return render(request, name, context)
+    return render(request, "complaints/list.html", context)
 
 
 def _dress(rows: list[Complaint], user: User, at) -> None:
@@ -85,6 +87,7 @@ def new(request: AuthedRequest) -> HttpResponse:
     form = ComplaintForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         complaint = _create(request.user, form.cleaned_data)
+        messages.success(request, _("%(ref)s is saved.") % {"ref": complaint.ref})
         return redirect("complaints:new" if "again" in request.POST else complaint)
     context = {"form": form}
     if request.method == "POST" and not form.errors.get("phone"):
@@ -96,7 +99,7 @@ def new(request: AuthedRequest) -> HttpResponse:
 
 def _create(user: User, typed: dict) -> Complaint:
     """The customer is the chosen one among those with this number, or the only one."""
-    found = lookup_by_phone(typed["phone"], by=user)
+    found = find_by_phone(typed["phone"])
     chosen = next((c for c in found if c.pk == typed["customer"]), None)
     if chosen is None and len(found) == 1:
         chosen = found[0]
@@ -116,7 +119,11 @@ def _create(user: User, typed: dict) -> Complaint:
 
 def _caller(user: User, phone: str) -> dict:
     """The card beside the form: who has this number, and what is open with them."""
-    found = lookup_by_phone(phone, by=user)
+    try:
+        found = lookup_by_phone(phone, by=user)
+    except Refused as refusal:
+        audit.record(user, refusal.code, result="denied")
+        return {"looked_up": True, "found": [], "refusal": str(refusal)}
     for customer in found:
         customer.shown_name = customer.name_for(user)
         # SECURITY: by exact phone, any bureau, refs and states only: the agent's minimum card.
@@ -182,9 +189,8 @@ def attach(request: AuthedRequest, ref: str) -> HttpResponse:
     if form.is_valid():
         file = form.cleaned_data["file"]
         try:
-            services.attach_file(
-                complaint, by=request.user, name=file.name, data=file.read()
-            )
+            data = file.read(MAX_BYTES + 1)
+            services.attach_file(complaint, by=request.user, name=file.name, data=data)
             return redirect(complaint)
         except Refused as refusal:
             form.add_error("file", str(refusal))
@@ -196,6 +202,7 @@ def download(request: AuthedRequest, pk: str) -> HttpResponse:
     """A file to whoever may see its complaint: never shown in the page, never stored."""
     files = Attachment.objects.filter(complaint__in=visible(request))
     attachment = get_object_or_404(files, pk=pk)
+    audit.record(request.user, "complaint.file_read", attachment.complaint)
     answer = FileResponse(
         attachment.path.open("rb"),
         as_attachment=True,

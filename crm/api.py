@@ -33,12 +33,21 @@ class Pages(CursorPagination):
     page_size = 50
     ordering = "-pk"
 
+    def decode_cursor(self, request: Any) -> Any:
+        """A cursor that is not ours is a 404, never an error of the database."""
+        cursor = super().decode_cursor(request)
+        if cursor and cursor.position is not None and not cursor.position.isdecimal():
+            raise exceptions.NotFound
+        return cursor
+
 
 class StrictSerializer(serializers.Serializer):
     """Refuses fields it does not know, instead of ignoring them (mass assignment)."""
 
     def to_internal_value(self, data: Any) -> Any:
-        unknown = set(data) - set(self.fields) if isinstance(data, dict) else set()
+        if not isinstance(data, dict):
+            return super().to_internal_value(data)  # which refuses it
+        unknown = set(data) - set(self.fields)
         read_only = {name for name, field in self.fields.items() if field.read_only}
         if wrong := (unknown | read_only & set(data)):
             raise serializers.ValidationError(

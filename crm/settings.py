@@ -83,13 +83,13 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
-    "crm.access.middleware.SessionGuardMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_permissions_policy.PermissionsPolicyMiddleware",
     "csp.middleware.CSPMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "crm.web.AnswerMiddleware",
+    "crm.access.middleware.SessionGuardMiddleware",
     "axes.middleware.AxesMiddleware",  # answers a locked-out sign-in by AXES_LOCKOUT_CALLABLE
 ]
 ROOT_URLCONF = "crm.urls"
@@ -279,7 +279,8 @@ REST_FRAMEWORK = {
 }
 
 # --- files, language, messages ---------------------------------------------------------
-MEDIA_ROOT = DATA_DIR / "files"  # outside the web root; served by scoped views only
+# Not MEDIA_ROOT: nothing may ever serve these by path; scoped views do.
+FILES_ROOT = DATA_DIR / "files"
 STATIC_URL = "static/"
 STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(DATA_DIR / "static")))
 STATICFILES_DIRS = [BASE_DIR / "static"]

@@ -26,6 +26,7 @@ SURNAMES = {
 COMPANY_TAILS = re.compile(
     r"(股份有限公司|有限责任公司|有限公司|股份公司|总公司|分公司|公司|集团|厂|店|商行|经营部|工作室)+$"
 )
+LONG_DIGITS = re.compile(r"\d{7,}")
 PLACES = re.compile(
     r"^(中国|湖北省?|武汉市?|宜昌市?|襄阳市?|荆州市?|十堰市?|鄂州市?|黄冈市?|咸宁市?|孝感市?|荆门市?|黄石市?|随州市?|恩施州?|仙桃市?|潜江市?|天门市?)+"
 )
@@ -107,6 +108,16 @@ def bigrams(name: str) -> list[str]:
     if len(folded) < 2:
         return [folded] if folded else []
     return sorted({folded[i : i + 2] for i in range(len(folded) - 1)})
+
+
+def is_company(name: str) -> bool:
+    """Whether a name ends like a company's."""
+    return bool(COMPANY_TAILS.search(fold(name)))
+
+
+def star_digits(text: str) -> str:
+    """Runs of seven or more digits keep their first two: they may be phones or ids."""
+    return LONG_DIGITS.sub(lambda found: found.group()[:2] + "*" * 6, text)
 
 
 def company_core(name: str) -> str:

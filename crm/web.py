@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.db import DatabaseError, OperationalError
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
@@ -29,7 +30,7 @@ class RequestIdMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request.request_id = str(uuid.uuid4())  # type: ignore[attr-defined]
-        if "%00" in request.META.get("QUERY_STRING", ""):
+        if "\x00" in request.path_info or "%00" in request.META.get("QUERY_STRING", ""):
             return HttpResponse("The address has a NUL character.", status=400)
         answer = self.get_response(request)
         answer.headers["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
@@ -102,6 +103,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     try:
         context["unread"] = Message.objects.inbox_of(user).unread().count()
         context["menu"] = menu_of(user)
+        context["idle_seconds"] = settings.SESSION_IDLE_SECONDS
         context["may_search"] = may(user, "customer.view")
         if may(user, "calendar.manage") or may(user, "kpi.view"):
             context["missing_year"] = missing_year()
@@ -146,11 +148,8 @@ def keyset_page(queryset: Any, columns: list[str], after: str) -> Page:
     names = [column.lstrip("-") for column in columns]
     total = queryset.order_by()[: TOTAL_CAP + 1].count()
     rows_from = queryset
-    key = (
-        queryset.filter(pk=after).values_list(*names).first()
-        if after.isdigit()
-        else None
-    )
+    is_number = after.isascii() and after.isdigit() and len(after) < 19
+    key = queryset.filter(pk=after).values_list(*names).first() if is_number else None
     if key:
         rows_from = queryset.filter(_beyond(names, key, backwards))
     rows = list(rows_from.order_by(*columns)[: PAGE_ROWS + 1])

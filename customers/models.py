@@ -20,9 +20,7 @@ from crm.org.models import Office
 class CustomerQuerySet(ScopedQuerySet):
     def rule(self, user: User) -> Q:
         """Managers see their own portfolio, agents and supervisors their offices' rows."""
-        own = Q(pk__in=[])
-        if user.posts("manager"):
-            own = Q(manager=user) | Q(assistant=user)
+        own = (Q(manager=user) | Q(assistant=user)) & subtree(user, "manager")
         return own | subtree(user, "agent", "supervisor")
 
     def for_list(self) -> Self:
@@ -153,8 +151,10 @@ class Customer(models.Model):
         return text.mask_name(shown)
 
     def is_of(self, user: User) -> bool:
-        """Whether the customer is in the user's own portfolio."""
-        return user.pk in (self.manager_id, self.assistant_id)
+        """Whether the customer is in the portfolio of a user who is still posted there."""
+        if user.pk not in (self.manager_id, self.assistant_id):
+            return False
+        return any(p.office.contains(self.office) for p in user.posts("manager"))
 
 
 class CustomerPhone(models.Model):

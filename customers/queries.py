@@ -11,6 +11,8 @@ from django.utils.timezone import localdate
 from crm.org.models import Office
 from customers.models import Customer, Usage, UsageMonth
 
+FIRST_YEAR, LAST_YEAR = 1980, 2100
+
 
 @dataclass(frozen=True)
 class Period:
@@ -23,7 +25,7 @@ class Period:
     def parse(cls, written: str) -> "Period":
         """ValueError unless it reads FIRST..LAST with FIRST not after LAST."""
         first, last = (date.fromisoformat(part) for part in written.split(".."))
-        if first > last:
+        if first > last or first.year < FIRST_YEAR or last.year > LAST_YEAR:
             raise ValueError(written)
         return cls(first, last)
 

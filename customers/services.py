@@ -1,6 +1,6 @@
 """Changes to customers that people or other apps ask for."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.utils.timezone import now
@@ -17,27 +17,51 @@ from crm.org.models import Office
 from customers.models import Customer, CustomerPhone, TimelineEntry
 
 REVEALS_PER_HOUR = 30
+LOOKUPS_PER_HOUR = 120
 
 
-def lookup_by_phone(number: str, *, by: User) -> list[Customer]:
-    """Customers of any bureau with exactly this number, for the minimum card. Audited.
+def find_by_phone(number: str) -> list[Customer]:
+    """Customers of any bureau with exactly this number, five at most.
 
-    A call agent may answer anybody who calls; the card shows masked facts only.
+    SECURITY: outside visible_to on purpose (reliability.md 4.2, agent): the whole number
+    only, and callers show no more than the minimum card.
     """
-    require(by, "customer.lookup")
     normal = text.normalise_phone(number)
     if not normal:
         return []
     phones = CustomerPhone.objects.filter(number_index=blind_index(normal))
-    # SECURITY: outside visible_to on purpose (reliability.md 4.2, agent): exact number only.
-    found = list(
-        Customer.objects.filter(phones__in=phones).select_related("office", "manager")[
-            :5
-        ]
-    )
-    for customer in found:
-        audit.record(by, "customer.looked_up", customer, office=customer.office)
+    found = Customer.objects.filter(phones__in=phones)
+    return list(found.select_related("office", "manager")[:5])
+
+
+@transaction.atomic
+def lookup_by_phone(number: str, *, by: User) -> list[Customer]:
+    """find_by_phone for the screen: audited, hit or miss, and limited.
+
+    Refused("lookup.too_many") after 120 in an hour: no agent takes that many calls.
+    """
+    require(by, "customer.lookup")
+    _limit(by, "customer.looked_up", LOOKUPS_PER_HOUR, "lookup.too_many")
+    found = find_by_phone(number)
+    details = {"found": [customer.pk for customer in found]}
+    audit.record(by, "customer.looked_up", details=details)
     return found
+
+
+def _limit(by: User, action: str, most: int, code: str) -> None:
+    """Refuse when `by` did `action` `most` times in the last hour.
+
+    RACE: the user's row is locked, so two requests at once cannot both be the last.
+    """
+    User.objects.select_for_update().get(pk=by.pk)
+    recent = AuditEvent.objects.filter(
+        actor=by, action=action, at__gte=now() - timedelta(hours=1)
+    )
+    if recent.count() >= most:
+        message = _(
+            "You have looked at %(n)s numbers in an hour. Wait, or ask your supervisor."
+        )
+        raise Refused(code, message % {"n": most})
 
 
 @transaction.atomic
@@ -47,16 +71,7 @@ def reveal_phone(phone: CustomerPhone, *, by: User, reason: str) -> str:
     Refused("reveal.too_many") after 30 in an hour.
     """
     require(by, "customer.reveal")
-    since = now().timestamp() - 3600
-    recent = AuditEvent.objects.filter(
-        actor=by,
-        action="customer.revealed",
-        at__gte=datetime.fromtimestamp(since, tz=now().tzinfo),
-    )
-    if recent.count() >= REVEALS_PER_HOUR:
-        raise Refused(
-            "reveal.too_many", _("You have revealed 30 numbers in an hour. Wait.")
-        )
+    _limit(by, "customer.revealed", REVEALS_PER_HOUR, "reveal.too_many")
     details = {"field": "phone", "reason": reason}
     office = phone.customer.office
     audit.record(

@@ -11,6 +11,7 @@ from datetime import date
 from django.db import connection, transaction
 from django.utils.translation import gettext_lazy as _
 
+from crm import text
 from crm.org.models import Office
 from crm.transfer.targets import (
     Column,
@@ -168,7 +169,13 @@ def _create_customers(cursor, office: Office) -> int:
     cursor.execute(NEW_CUSTOMERS, [office.pk])
     fresh = []
     for code, name in cursor.fetchall():
-        customer = Customer(office=office, code=code)
+        # An unknown customer counts as a person, whose name is masked (GB/T 41833).
+        kind = (
+            Customer.Kind.CORPORATE
+            if text.is_company(name)
+            else Customer.Kind.INDIVIDUAL
+        )
+        customer = Customer(office=office, code=code, kind=kind)
         if name:
             customer.set_name(name)
         fresh.append(customer)

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_POST
 from crm import charts
 from crm.access.capabilities import AuthedRequest, needs
 from crm.access.scoping import offices_of
+from crm.audit import services as audit
 from crm.errors import Refused
 from crm.web import PAGE_ROWS, keyset_page
 from customers import services
@@ -46,29 +47,35 @@ def customer_list(request: AuthedRequest) -> HttpResponse:
     for row in page.rows:
         row.shown_name = row.name_for(request.user)
     context = {"page": page, "form": form, "chosen": form.cleaned_data}
-    name = "customers/_results.html" if request.htmx else "customers/list.html"
-    return render(request, name, context)
+    return render(request, "customers/list.html", context)
 
 
-@require_POST
 @needs("customer.view")
 def search(request: AuthedRequest) -> HttpResponse:
-    """Find by any scrap. A POST: what is typed may be personal and stays out of addresses.
+    """Find by any scrap; a single hit opens at once.
 
-    One hit opens at once, unless the page only asks for the list (htmx).
+    What is typed may be personal: it comes in a POST and waits in the session for the
+    page that shows the results, so that it stands in no address and Back works.
     """
-    query = request.POST.get("q", "").replace("\x00", "").strip()[:60]
-    rows: list[Customer] = []
-    if query:
-        found = Customer.objects.visible_to(request.user).matching(query).for_list()
-        rows = list(found.order_by(*BY_NAME)[:PAGE_ROWS])
-    if len(rows) == 1 and not request.htmx:
-        return redirect(rows[0])
+    if request.method == "POST":
+        query = request.POST.get("q", "").replace("\x00", "").strip()[:60]
+        request.session["search"] = query
+        rows = _found(request, query)
+        audit.record(request.user, "customer.searched", details={"found": len(rows)})
+        return redirect(rows[0] if len(rows) == 1 else "customers:search")
+    query = request.session.get("search", "")
+    context = {"rows": _found(request, query), "query": query, "limit": PAGE_ROWS}
+    return render(request, "customers/search.html", context)
+
+
+def _found(request: AuthedRequest, query: str) -> list[Customer]:
+    if not query:
+        return []
+    found = Customer.objects.visible_to(request.user).matching(query).for_list()
+    rows = list(found.order_by(*BY_NAME)[:PAGE_ROWS])
     for row in rows:
         row.shown_name = row.name_for(request.user)
-    context = {"rows": rows, "query": query, "limit": PAGE_ROWS}
-    name = "customers/_found.html" if request.htmx else "customers/search.html"
-    return render(request, name, context)
+    return rows
 
 
 @needs("customer.view")
@@ -121,5 +128,6 @@ def reveal(request: AuthedRequest, pk: int) -> HttpResponse:
             )
         except Refused as refusal:
             context["refusal"] = str(refusal)
+            audit.record(request.user, refusal.code, phone.customer, result="denied")
     status = 200 if context["shown"] else 422
     return render(request, "customers/_phone.html", context, status=status)

@@ -40,7 +40,7 @@ def django_db_setup(django_db_setup, django_db_blocker):
 def own_folder(settings, tmp_path):
     """Files of a test are its own."""
     settings.DATA_DIR = tmp_path
-    settings.MEDIA_ROOT = tmp_path / "files"
+    settings.FILES_ROOT = tmp_path / "files"
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 Mei works next door, in Yichang, in every business role: she must see nothing of Wuhan.
 """
 
+import time
 from dataclasses import dataclass
 from datetime import date
 from itertools import count
@@ -134,6 +135,7 @@ def sign_in(client: Client, who: User) -> Client:
     request.META["REMOTE_ADDR"] = "127.0.0.1"
     request.session = client.session
     login(request, who, backend="crm.access.signin.Backend")
+    request.session["password_at"] = time.time()
     request.session.save()
     client.cookies[settings.SESSION_COOKIE_NAME] = request.session.session_key
     return client

@@ -31,6 +31,7 @@ class Route:
     method: str = "get"
     of: str = ""  # the object in the address
     rows_for: str = ""  # roles that may see such rows at all; "" = all with the right
+    is_national: bool = False  # needs a posting at the top, which the cast has not
 
 
 ROUTES = {
@@ -60,7 +61,7 @@ ROUTES = {
     "access:calendar_windows": Route("calendar.manage", "post", "office"),
     "access:calendar_day": Route("calendar.manage", "post", "office"),
     "access:day_remove": Route("calendar.manage", "post", "day"),
-    "access:calendar_year": Route("calendar.manage", "post"),
+    "access:calendar_year": Route("calendar.manage", "post", is_national=True),
     "notify:inbox": Route("any"),
     "notify:read_all": Route("any", "post"),
     "transfer:list": Route("transfer.import"),
@@ -186,7 +187,7 @@ def text_of(response) -> str:
 
 def expected_of(role: str, name: str, route: Route) -> tuple[int, ...]:
     """The status codes that the table allows for the own object."""
-    if not allowed(role, route):
+    if not allowed(role, route) or route.is_national:
         return (403,)
     if route.rows_for and role not in route.rows_for.split():
         return (404,)

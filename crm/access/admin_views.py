@@ -10,7 +10,8 @@ from django.views.decorators.http import require_POST
 
 from crm.access import forms, office_admin, services
 from crm.access.capabilities import AuthedRequest, needs
-from crm.access.models import Posting, User
+from crm.access.fresh import fresh_password
+from crm.access.models import PendingReset, Posting, User
 from crm.access.roles import Role
 from crm.access.scoping import offices_of
 from crm.errors import Refused
@@ -41,6 +42,7 @@ def users(request: AuthedRequest) -> HttpResponse:
 
 
 @needs("user.manage")
+@fresh_password
 def user_new(request: AuthedRequest) -> HttpResponse:
     form = forms.UserForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
@@ -82,6 +84,7 @@ def _user_page(
         "postings": account.postings.select_related("office", "granted_by"),
         "today": localdate(),
         "sessions": account.sessions.count(),
+        "pending_reset": PendingReset.objects.filter(user=account).first(),
     }
     bad = form.errors or posting_form.errors
     return render(request, "access/user.html", context, status=422 if bad else 200)
@@ -89,6 +92,7 @@ def _user_page(
 
 @require_POST
 @needs("user.manage")
+@fresh_password
 def user_reset(request: AuthedRequest, pk: int) -> HttpResponse:
     account = get_object_or_404(users_under(request.user), pk=pk)
     try:
@@ -98,11 +102,15 @@ def user_reset(request: AuthedRequest, pk: int) -> HttpResponse:
     except Refused as refusal:
         messages.error(request, str(refusal))
         return redirect("access:user", pk=pk)
+    if password is None:
+        messages.success(request, _("Noted; a second administrator must approve it."))
+        return redirect("access:user", pk=pk)
     return _show_password(request, account, password)
 
 
 @require_POST
 @needs("user.manage")
+@fresh_password
 def posting_new(request: AuthedRequest, pk: int) -> HttpResponse:
     account = get_object_or_404(users_under(request.user), pk=pk)
     form = forms.PostingForm(request.POST, by=request.user)
@@ -122,6 +130,7 @@ def posting_new(request: AuthedRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @needs("user.manage")
+@fresh_password
 def posting_act(request: AuthedRequest, pk: int, act: str) -> HttpResponse:
     """Approve or end a posting; `act` is fixed by the address."""
     offices = offices_of(request.user, Role.SECURITY_ADMIN)

@@ -37,6 +37,12 @@ def require(user: User | None, capability: str, office: Office | None = None) ->
         raise PermissionDenied(capability)
 
 
+def require_everywhere(user: User | None, capability: str) -> None:
+    """For what concerns the whole company: a posting at the top of the tree."""
+    for root in Office.objects.filter(depth=1):
+        require(user, capability, root)
+
+
 def needs(capability: str) -> Callable:
     """Close a page to users without `capability`: 403, and an audit row by the middleware."""
 

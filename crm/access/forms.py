@@ -3,7 +3,8 @@
 from datetime import datetime, time
 
 from django import forms
-from django.contrib.auth import password_validation
+from django.contrib.auth import authenticate, password_validation
+from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -12,7 +13,7 @@ from crm.access.roles import Role
 from crm.access.scoping import offices_of
 from crm.org.models import CalendarDay, Office
 
-DATE = forms.DateInput(attrs={"type": "date"})
+DATE = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
 
 
 class SignInForm(forms.Form):
@@ -68,12 +69,14 @@ class PasswordForm(forms.Form):
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
 
-    def __init__(self, *args, user: User, **kwargs) -> None:
+    def __init__(self, *args, request: HttpRequest, **kwargs) -> None:
         super().__init__(*args, **kwargs)
-        self.user = user
+        self.request, self.user = request, request.user
 
     def clean_old(self) -> str:
-        if not self.user.check_password(self.cleaned_data["old"]):
+        """SECURITY: through authenticate(), so that guesses are counted and audited."""
+        old, name = self.cleaned_data["old"], self.user.get_username()
+        if authenticate(self.request, username=name, password=old) is None:
             raise forms.ValidationError(_("This is not your present password."))
         return self.cleaned_data["old"]
 

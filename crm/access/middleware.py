@@ -16,15 +16,8 @@ from crm.access.models import SecondFactor, SignedInSession, User
 from crm.access.signin import trace_of
 from crm.audit import services as audit
 
-# Pages that a half-open session may reach: the way in and the way out.
-HALF_OPEN = {
-    "access:unlock",
-    "access:second_factor",
-    "access:second_factor_setup",
-    "access:password",
-    "access:sign_out",
-    "language",
-}
+ALWAYS_OPEN = {"access:sign_out", "language"}
+NOT_ACTIVITY = {"transfer:progress"}  # a page that asks by itself is nobody at the desk
 
 
 class SessionGuardMiddleware:
@@ -62,19 +55,21 @@ class SessionGuardMiddleware:
             or (at - row.started_at).total_seconds() > settings.SESSION_COOKIE_AGE
         ):
             logout(request)
-            return redirect(settings.LOGIN_URL)
+            return self.send(request, settings.LOGIN_URL, ended="1")
         if (
             at.timestamp() - session.get("seen", at.timestamp())
             > settings.SESSION_IDLE_SECONDS
         ):
             session["locked"] = True
-        if view_name(request) in HALF_OPEN:
+        name = view_name(request)
+        if name in ALWAYS_OPEN:
             return None
-        if session.get("locked"):
-            return self.send(request, "access:unlock")
-        if target := self.unmet(request, getattr(row.user, "second_factor", None)):
-            return self.send(request, target)
-        if at.timestamp() - session.get("seen", 0) > 30:  # not a write at every request
+        target = "access:unlock" if session.get("locked") else None
+        target = target or self.unmet(request, getattr(row.user, "second_factor", None))
+        if target:
+            return None if name == target else self.send(request, target)
+        # Not a write at every request.
+        if name not in NOT_ACTIVITY and at.timestamp() - session.get("seen", 0) > 30:
             session["seen"] = at.timestamp()
         return None
 
@@ -90,10 +85,10 @@ class SessionGuardMiddleware:
             return "access:password"
         return None
 
-    def send(self, request: HttpRequest, name: str) -> HttpResponse:
+    def send(self, request: HttpRequest, name: str, **why: str) -> HttpResponse:
         url = reverse(name)
         if request.method == "GET" and not request.headers.get("HX-Request"):
-            url += "?" + urlencode({"next": request.get_full_path()})
+            url += "?" + urlencode({"next": request.get_full_path(), **why})
         if request.headers.get("HX-Request"):
             return HttpResponse(status=204, headers={"HX-Redirect": url})
         return redirect(url)

@@ -9,7 +9,7 @@ from typing import Any, Self
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, ExpressionWrapper, F, OuterRef, Q
 from django.utils.timezone import localdate
 from django.utils.translation import gettext_lazy as _
 
@@ -70,16 +70,16 @@ class User(AbstractBaseUser):
         """Postings in force today, with their office. One query, once per instance."""
         if not self.is_active:
             return []
-        return list(self.postings.in_force(localdate()).select_related("office"))
+        postings = self.postings.in_force(localdate()).select_related("office")
+        return list(postings.with_second_factor_rule())
 
     def posts(self, *roles: str) -> list["Posting"]:
         return [posting for posting in self.postings_now if posting.role in roles]
 
     @property
     def must_use_second_factor(self) -> bool:
-        return any(
-            posting.office.requires_second_factor for posting in self.postings_now
-        )
+        """Whether an office of a posting, or one above it, requires it."""
+        return any(posting.second_factor_required for posting in self.postings_now)
 
 
 class PostingQuerySet(models.QuerySet):
@@ -88,6 +88,14 @@ class PostingQuerySet(models.QuerySet):
         return self.filter(
             ended, valid_from__lte=on, approved=True, office__is_active=True
         )
+
+    def with_second_factor_rule(self) -> Self:
+        """Annotated with whether the office or one above it requires a second factor."""
+        above = Office.objects.filter(requires_second_factor=True).annotate(
+            below=ExpressionWrapper(OuterRef("office__path"), models.CharField())
+        )
+        rule = Exists(above.filter(below__startswith=F("path")))
+        return self.annotate(second_factor_required=rule)
 
 
 class Posting(models.Model):
@@ -124,8 +132,17 @@ class Posting(models.Model):
     def __str__(self) -> str:
         return f"{self.user.username} {self.role} @ {self.office.code}"
 
-    def is_over(self, on: date) -> bool:
-        return self.valid_to is not None and self.valid_to < on
+
+class PendingReset(models.Model):
+    """A reset of an account with an upper role: it waits for a second administrator."""
+
+    user = models.OneToOneField(User, models.CASCADE, related_name="pending_reset")
+    asked_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    second_factor = models.BooleanField(default=False)
+    asked_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"reset of {self.user}"
 
 
 class SignedInSession(models.Model):
@@ -148,7 +165,8 @@ class SignedInSession(models.Model):
 class SecondFactor(models.Model):
     """A user's authenticator app (TOTP, 30 s, six digits) and recovery codes.
 
-    `last_step` is the last time step that was used: each code works once.
+    `last_step` is the last time step that was used: each code works once. Five wrong
+    codes close it for 15 minutes, whichever session they come from.
     """
 
     user = models.OneToOneField(User, models.CASCADE, related_name="second_factor")
@@ -156,6 +174,8 @@ class SecondFactor(models.Model):
     confirmed = models.BooleanField(default=False)
     last_step = models.BigIntegerField(default=-1)
     recovery_hashes = models.JSONField(default=list)
+    failures = models.PositiveSmallIntegerField(default=0)  # since the last right code
+    closed_until = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:

@@ -5,7 +5,7 @@ from datetime import date, time
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from crm.access.capabilities import require
+from crm.access.capabilities import require, require_everywhere
 from crm.access.models import User
 from crm.audit import services as audit
 from crm.errors import Refused
@@ -27,6 +27,7 @@ def create_office(*, by: User, parent: Office, **facts: object) -> Office:
 @transaction.atomic
 def change_office(office: Office, *, by: User, **facts: object) -> Office:
     """Change facts of an office; not its place in the tree."""
+    office = Office.objects.select_for_update().get(pk=office.pk)
     require(by, "office.manage", office)
     before = {name: getattr(office, name) for name in facts}
     for name, value in facts.items():
@@ -75,12 +76,20 @@ def set_windows(
     audit.record(by, "calendar.windows_set", office, office=office, details=details)
 
 
+def _require_calendar(by: User, office: Office | None) -> None:
+    """The country's days move every limit: they need a posting at the top."""
+    if office is None:
+        require_everywhere(by, "calendar.manage")
+    else:
+        require(by, "calendar.manage", office)
+
+
 @transaction.atomic
 def set_day(
     office: Office | None, *, by: User, day: date, is_working: bool, name: str
 ) -> None:
     """Set an exception for an office and below, or for the country (office None)."""
-    require(by, "calendar.manage", office)
+    _require_calendar(by, office)
     CalendarDay.objects.update_or_create(
         office=office, date=day, defaults={"is_working": is_working, "name": name}
     )
@@ -96,7 +105,7 @@ def set_day(
 
 @transaction.atomic
 def remove_day(day: CalendarDay, *, by: User) -> None:
-    require(by, "calendar.manage", day.office)
+    _require_calendar(by, day.office)
     details = {"date": str(day.date)}
     audit.record(by, "calendar.day_removed", day, office=day.office, details=details)
     day.delete()
@@ -105,7 +114,7 @@ def remove_day(day: CalendarDay, *, by: User) -> None:
 @transaction.atomic
 def confirm_year(year: int, *, by: User) -> None:
     """Mark a year's national days, as they stand in the table, as the decreed ones."""
-    require(by, "calendar.manage", None)
+    require_everywhere(by, "calendar.manage")
     if not CalendarDay.objects.filter(office=None, date__year=year).exists():
         holidays.load_year(year)
     HolidayYear.objects.update_or_create(year=year, defaults={"is_official": True})

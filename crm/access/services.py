@@ -8,7 +8,7 @@ from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
 
 from crm.access.capabilities import require
-from crm.access.models import Posting, SecondFactor, User
+from crm.access.models import PendingReset, Posting, SecondFactor, User
 from crm.access.roles import APART, UPPER_ROLES
 from crm.access.sessions import end_sessions
 from crm.audit import services as audit
@@ -46,21 +46,41 @@ def change_user(
     _require_over(by, user)
     if user.pk == by.pk and not is_active:
         raise Refused("user.self", _("You cannot disable your own account."))
-    user.full_name, user.email, user.is_active = full_name, email, is_active
-    user.save(update_fields=["full_name", "email", "is_active"])
-    audit.record(by, "user.changed", user, details={"is_active": is_active})
+    facts = {"full_name": full_name, "email": email, "is_active": is_active}
+    _save_facts(user, facts, by=by, action="user.changed")
     if not is_active:
         end_sessions(user, by=by)
     return user
 
 
 @transaction.atomic
-def reset_user(user: User, *, by: User, second_factor: bool) -> str:
-    """Give a one-time password (and drop the second factor); all sessions end."""
+def reset_user(user: User, *, by: User, second_factor: bool) -> str | None:
+    """Give a one-time password (and drop the second factor); all sessions end.
+
+    An account with an upper role is reset only when a second administrator asks for it
+    too: the first call notes the wish and returns None. Refused("user.self") for one's
+    own account, ("reset.second_person") when the same person asks twice.
+    """
     user = User.objects.select_for_update().get(pk=user.pk)
     _require_over(by, user)
     if user.pk == by.pk:
         raise Refused("user.self", _("Somebody else must reset your account."))
+    if user.postings.filter(role__in=UPPER_ROLES).exists():
+        asked = PendingReset.objects.filter(user=user).first()
+        if asked is None:
+            PendingReset.objects.create(
+                user=user, asked_by=by, second_factor=second_factor
+            )
+            audit.record(
+                by, "user.reset_asked", user, details={"second_factor": second_factor}
+            )
+            return None
+        if asked.asked_by_id == by.pk:
+            raise Refused(
+                "reset.second_person", _("A second administrator must approve this.")
+            )
+        second_factor = asked.second_factor
+        asked.delete()
     password = secrets.token_urlsafe(9)
     user.set_password(password)
     user.must_change_password = True
@@ -137,6 +157,33 @@ def end_posting(posting: Posting, *, by: User) -> None:
     details = {"user": posting.user_id, "role": posting.role}
     audit.record(by, "posting.ended", posting, office=posting.office, details=details)
     posting.delete()
+
+
+def _save_facts(user: User, facts: dict, *, by: User, action: str) -> None:
+    """Write `facts` and which of them changed; the address is personal and only named."""
+    changed = {name: [getattr(user, name), new] for name, new in facts.items()}
+    changed = {name: pair for name, pair in changed.items() if pair[0] != pair[1]}
+    if "email" in changed:
+        changed["email"] = ["…", "…"]
+    for name, value in facts.items():
+        setattr(user, name, value)
+    user.save(update_fields=list(facts))
+    audit.record(by, action, user, details=changed)
+
+
+@transaction.atomic
+def change_profile(user: User, *, full_name: str, email: str) -> None:
+    """Change one's own name and address."""
+    locked = User.objects.select_for_update().get(pk=user.pk)
+    facts = {"full_name": full_name, "email": email}
+    _save_facts(locked, facts, by=user, action="profile.changed")
+
+
+@transaction.atomic
+def confirm_second_factor(user: User) -> None:
+    """From now on the account asks for a code."""
+    SecondFactor.objects.filter(user=user).update(confirmed=True)
+    audit.record(user, "second_factor.set_up", user)
 
 
 @transaction.atomic

@@ -78,13 +78,14 @@ def remember_session(
 ) -> None:
     """Keep at most two browsers signed in: a third ends the oldest."""
     with transaction.atomic():
-        SignedInSession.objects.create(
+        new = SignedInSession.objects.create(
             user=user,
             session_key=request.session.session_key or "",
             ip=client_ip(request),
             browser=request.headers.get("User-Agent", "")[:200],
         )
-        extra = user.sessions.order_by("-started_at")[settings.SESSIONS_PER_USER :]
+        others = user.sessions.exclude(pk=new.pk).order_by("-started_at")
+        extra = others[settings.SESSIONS_PER_USER - 1 :]
         SignedInSession.objects.filter(pk__in=[row.pk for row in extra]).delete()
         audit.record(user, "session.opened", user, trace=trace_of(request))
 
@@ -154,7 +155,23 @@ def check_code(user: User, code: str) -> bool:
     factor = SecondFactor.objects.select_for_update().filter(user=user).first()
     if factor is None:
         return False
-    code = code.replace(" ", "").lower()
+    if factor.closed_until and factor.closed_until > now():
+        return False
+    if _matches(factor, code.replace(" ", "").lower()):
+        factor.failures, factor.closed_until = 0, None
+        factor.save()
+        return True
+    factor.failures += 1
+    if factor.failures >= settings.AXES_FAILURE_LIMIT:
+        factor.failures = 0
+        factor.closed_until = now() + timedelta(hours=settings.AXES_COOLOFF_TIME)
+        audit.record(user, "second_factor.closed", user, result="denied")
+    factor.save()
+    return False
+
+
+def _matches(factor: SecondFactor, code: str) -> bool:
+    """Whether `code` fits, and if so, use it up. The caller holds the lock and saves."""
     totp = TOTP(bytes.fromhex(factor.secret), step=STEP_SECONDS)
     totp.time = time.time()
     for step in (totp.t(), totp.t() - 1):
@@ -163,12 +180,10 @@ def check_code(user: User, code: str) -> bool:
             f"{totp.token():06d}", code
         ):
             factor.last_step = step
-            factor.save(update_fields=["last_step"])
             return True
     for hashed in factor.recovery_hashes:
         if len(code) == 10 and check_password(code, hashed):
             factor.recovery_hashes = [h for h in factor.recovery_hashes if h != hashed]
-            factor.save(update_fields=["recovery_hashes"])
             return True
     return False
 

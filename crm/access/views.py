@@ -19,7 +19,8 @@ from django.views.i18n import set_language
 from crm.access import services, signin
 from crm.access.capabilities import AuthedRequest
 from crm.access.forms import CodeForm, PasswordForm, ProfileForm, SignInForm, UnlockForm
-from crm.access.models import SecondFactor, SignedInSession
+from crm.access.fresh import fresh_password
+from crm.access.models import SecondFactor, SignedInSession, User
 from crm.access.sessions import end_sessions
 from crm.audit import services as audit
 
@@ -47,6 +48,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         user = authenticate(request, **form.cleaned_data)
         if user is not None:
             login(request, user)
+            request.session["password_at"] = time.time()
             return redirect(next_url(request))
         form.add_error(None, _("User name or password is wrong."))
         status = 422
@@ -87,7 +89,9 @@ def sign_out(request: AuthedRequest) -> HttpResponse:
 
 @sensitive_post_parameters()
 def unlock(request: AuthedRequest) -> HttpResponse:
-    """After fifteen idle minutes the page is hidden until the password is typed again."""
+    """Hides the session until the password is typed again: idle, or asked for anew."""
+    if request.method == "GET":
+        request.session["locked"] = True
     form = UnlockForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         user = authenticate(
@@ -98,9 +102,10 @@ def unlock(request: AuthedRequest) -> HttpResponse:
         if user is not None:
             old_key = request.session.session_key
             request.session.pop("locked", None)
-            request.session["seen"] = time.time()
+            request.session["seen"] = request.session["password_at"] = time.time()
             request.session.cycle_key()
             _follow_key(request, old_key)
+            audit.record(request.user, "session.unlocked", request.user)
             return redirect(next_url(request))
         form.add_error("password", _("This is not your password."))
     context = {"form": form, "next": next_url(request)}
@@ -125,11 +130,12 @@ def second_factor(request: AuthedRequest) -> HttpResponse:
         audit.record(
             request.user, "second_factor.refused", request.user, result="denied"
         )
-        request.session["code_failures"] = request.session.get("code_failures", 0) + 1
-        if request.session["code_failures"] >= settings.AXES_FAILURE_LIMIT:
-            logout(request)
-            return redirect(settings.LOGIN_URL)
-        form.add_error("code", _("This code is wrong, used, or too old."))
+        form.add_error(
+            "code",
+            _(
+                "This code is wrong, used or too old. Five wrong ones close it for 15 minutes."
+            ),
+        )
     context = {"form": form, "next": next_url(request)}
     return render(
         request,
@@ -139,6 +145,7 @@ def second_factor(request: AuthedRequest) -> HttpResponse:
     )
 
 
+@fresh_password
 def second_factor_setup(request: AuthedRequest) -> HttpResponse:
     """Show the secret as a QR code; it counts once a code of it has been typed."""
     confirmed = SecondFactor.objects.filter(user=request.user, confirmed=True).exists()
@@ -147,9 +154,8 @@ def second_factor_setup(request: AuthedRequest) -> HttpResponse:
     form = CodeForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         if signin.check_code(request.user, form.cleaned_data["code"]):
-            SecondFactor.objects.filter(user=request.user).update(confirmed=True)
+            services.confirm_second_factor(request.user)
             request.session["second_factor_ok"] = time.time()
-            audit.record(request.user, "second_factor.set_up", request.user)
             return _show_recovery_codes(request)
         form.add_error("code", _("This code is wrong. Is the phone's clock right?"))
         factor = SecondFactor.objects.get(user=request.user)
@@ -172,10 +178,11 @@ def _show_recovery_codes(request: AuthedRequest) -> HttpResponse:
 
 
 def profile(request: AuthedRequest) -> HttpResponse:
-    form = ProfileForm(request.POST or None, instance=request.user)
+    form = ProfileForm(
+        request.POST or None, instance=User.objects.get(pk=request.user.pk)
+    )
     if request.method == "POST" and form.is_valid():
-        form.save()
-        audit.record(request.user, "profile.changed", request.user)
+        services.change_profile(request.user, **form.cleaned_data)
         messages.success(request, _("Saved."))
         return redirect("access:profile")
     context = {
@@ -194,7 +201,7 @@ def profile(request: AuthedRequest) -> HttpResponse:
 
 @sensitive_post_parameters()
 def password(request: AuthedRequest) -> HttpResponse:
-    form = PasswordForm(request.POST or None, user=request.user)
+    form = PasswordForm(request.POST or None, request=request)
     if request.method == "POST" and form.is_valid():
         keep = request.session.session_key
         services.change_password(

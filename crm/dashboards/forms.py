@@ -1,14 +1,21 @@
 """The board's question: which office, which two periods."""
 
+from datetime import date
+
 from django import forms
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from crm.access.models import User
 from crm.access.scoping import offices_of
 from crm.dashboards.retention import default_periods
-from customers.queries import Period
+from customers.queries import FIRST_YEAR, LAST_YEAR, Period
 
+YEARS = [
+    MinValueValidator(date(FIRST_YEAR, 1, 1)),
+    MaxValueValidator(date(LAST_YEAR, 12, 31)),
+]
 DATE = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
 
 
@@ -19,12 +26,18 @@ class BoardForm(forms.Form):
         label=gettext_lazy("Office"),
         empty_label=None,
     )
-    base_first = forms.DateField(label=gettext_lazy("Base period from"), widget=DATE)
-    base_last = forms.DateField(label=gettext_lazy("to"), widget=DATE)
+    base_first = forms.DateField(
+        label=gettext_lazy("Base period from"), widget=DATE, validators=YEARS
+    )
+    base_last = forms.DateField(
+        label=gettext_lazy("Base period to"), widget=DATE, validators=YEARS
+    )
     current_first = forms.DateField(
         label=gettext_lazy("Current period from"), widget=DATE
     )
-    current_last = forms.DateField(label=gettext_lazy("to"), widget=DATE)
+    current_last = forms.DateField(
+        label=gettext_lazy("Current period to"), widget=DATE, validators=YEARS
+    )
 
     def __init__(self, data, *, by: User) -> None:
         offices = offices_of(by, "supervisor", "analyst")

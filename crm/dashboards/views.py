@@ -1,5 +1,6 @@
 """Home, the KPI board, the audit trail's screen, and health."""
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError, connection
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -94,6 +95,9 @@ def compute(request: AuthedRequest) -> HttpResponse:
     if not form.is_valid():
         raise Http404
     chosen = form.cleaned_data
+    messages.success(
+        request, _("Computing: the time of the snapshot changes when it is done.")
+    )
     retention.ask_for_retention(
         chosen["office"], chosen["base"], chosen["current"], by=request.user
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from django.utils.translation import gettext as _
 
 from crm.errors import Refused
+from crm.text import star_digits
 from crm.transfer.reading import Record
 from crm.transfer.targets import Bad, Checked, Target
 
@@ -66,7 +67,7 @@ class Checker:
             try:
                 checked[cell]
             except Bad as bad:
-                return Rejection(record.line, source, cell[:60], str(bad))
+                return Rejection(record.line, source, star_digits(cell)[:60], str(bad))
         raise AssertionError("a record was bad and no cell of it is")
 
 

@@ -48,6 +48,6 @@ class UploadForm(forms.Form):
 
     def clean(self) -> dict:
         cleaned = super().clean() or {}
-        if not cleaned.get("file") and not cleaned.get("example") and not self.errors:
+        if not cleaned.get("file") and not cleaned.get("example"):
             self.add_error("file", _("Choose a file."))
         return cleaned

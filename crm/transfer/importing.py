@@ -11,6 +11,7 @@ from django.db.backends.postgresql.psycopg_any import NumericRange
 from django.db.models import F
 from django.utils.timezone import now
 
+from crm.access.capabilities import require
 from crm.audit import services as audit
 from crm.jobs.models import Job
 from crm.transfer.checking import Checker
@@ -47,6 +48,9 @@ def import_step(job: Job) -> bool:
     RACE: the source is locked, so two imports of one file at one office take turns.
     """
     batch = Import.objects.select_related("office").get(pk=job.params["import_id"])
+    require(
+        job.actor, "transfer.import", batch.office
+    )  # rights may have ended meanwhile
     form = Format(batch.encoding, batch.delimiter, batch.columns, 0)
     place = job.cursor
     stream = records(batch.path, form, offset=place["offset"], line=place["line"])

@@ -124,7 +124,7 @@ class Import(models.Model):
     @property
     def path(self) -> Path:
         """The stored copy, always delimited text; the name tells nothing."""
-        return Path(settings.MEDIA_ROOT) / "imports" / str(self.pk)
+        return Path(settings.FILES_ROOT) / "imports" / str(self.pk)
 
 
 class RejectedRow(models.Model):

@@ -1,9 +1,11 @@
 """What an import would do, seen on its first rows, before anything is written."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 
 from crm.errors import Refused
+from crm.text import mask_name
 from crm.transfer.checking import Checker, Rejection, require_mapping
 from crm.transfer.models import Import
 from crm.transfer.reading import detect, records
@@ -17,7 +19,11 @@ LIKE_WARNING = 0.5
 
 @dataclass(frozen=True)
 class Preview:
-    """`problem` is why the mapping cannot be used yet, else "". Rows are as sent."""
+    """`problem` is why the mapping cannot be used yet, else "".
+
+    Cells of columns that are left out are not shown, and names are masked: a preview
+    must not be a way to read personal data.
+    """
 
     rows: list[tuple[int, list[str]]]
     problem: str
@@ -35,13 +41,26 @@ class Preview:
         return round(100 * self.likeness)
 
 
+def _shower(to: str) -> Callable[[str], str]:
+    if not to:
+        return lambda cell: "…" if cell else ""
+    return mask_name if to == "name" else lambda cell: cell
+
+
 def preview(batch: Import, mapping: dict[str, str]) -> Preview:
     """Check the first thousand rows under `mapping`. Reads a small part of the file."""
     form = detect(batch.path)
     sample = list(
         islice(records(batch.path, form, offset=form.body_offset, line=2), CHECKED_ROWS)
     )
-    rows = [(record.line, record.cells) for record in sample[:SHOWN_ROWS]]
+    shown = [_shower(mapping.get(column, "")) for column in batch.columns]
+    rows = [
+        (
+            record.line,
+            [show(cell) for show, cell in zip(shown, record.cells, strict=False)],
+        )
+        for record in sample[:SHOWN_ROWS]
+    ]
     target = target_named(batch.target)
     try:
         require_mapping(target, batch.columns, mapping)

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from crm.access.capabilities import AuthedRequest, needs
+from crm.audit import services as audit
 from crm.errors import Refused
 from crm.transfer import services
 from crm.transfer.forms import EXAMPLE, UploadForm
@@ -119,6 +120,7 @@ def progress(request: AuthedRequest, pk: str) -> HttpResponse:
 def rejected(request: AuthedRequest, pk: str) -> HttpResponse:
     """Rejected rows as CSV with a mark that Excel needs: row, column, value, reason."""
     batch = get_object_or_404(_imports(request), pk=pk)
+    audit.record(request.user, "import.rejected_downloaded", batch, office=batch.office)
 
     class Echo:
         def write(self, text: str) -> str:

@@ -9,9 +9,11 @@ from django.urls import reverse
 
 from crm.access import office_admin, services
 from crm.access.models import Posting, User
+from crm.audit.models import AuditEvent
 from crm.errors import Refused
 from crm.org.models import CalendarDay, HolidayYear, Office
 from crm.org.queries import calendar_of
+from customers.models import Customer
 from tests import factories as make
 
 TODAY = date(2026, 11, 21)
@@ -21,6 +23,18 @@ def grant(by, user, office, role):
     return services.grant_posting(
         user, by=by, office=office, role=role, valid_from=TODAY
     )
+
+
+def test_granting_asks_for_a_fresh_password(cast, client):
+    make.sign_in(client, cast.liang)
+    session = client.session
+    session["password_at"] = 0
+    session.save()
+    user = make.user("temp")
+    data = {"office": cast.wuhan.pk, "role": "agent", "valid_from": "2020-01-01"}
+    answer = client.post(reverse("access:posting_new", args=[user.pk]), data)
+    assert answer.url.startswith(reverse("access:unlock"))
+    assert not user.postings.exists()
 
 
 def test_a_new_user_gets_a_one_time_password_and_no_right(cast, client):
@@ -106,6 +120,43 @@ def test_a_profile_changes_name_and_address_and_nothing_else(cast, client):
     )
 
 
+def test_an_upper_account_is_reset_by_two(cast):
+    assert services.reset_user(cast.chen, by=cast.liang, second_factor=True) is None
+    with pytest.raises(Refused, match="second"):
+        services.reset_user(cast.chen, by=cast.liang, second_factor=True)
+    password = services.reset_user(cast.chen, by=cast.xie, second_factor=False)
+    assert User.objects.get(pk=cast.chen.pk).check_password(password)
+
+
+def test_the_countrys_days_need_a_posting_at_the_top(cast):
+    with pytest.raises(PermissionDenied):
+        office_admin.set_day(None, by=cast.gao, day=TODAY, is_working=False, name="x")
+    with pytest.raises(PermissionDenied):
+        office_admin.confirm_year(2027, by=cast.gao)
+
+
+def test_what_changed_on_an_office_is_in_the_trail(cast, client):
+    make.sign_in(client, cast.gao)
+    data = {"code": "420106", "name": "武昌", "level": "county", "kind": "bureau"}
+    data |= {"is_active": "on", "requires_second_factor": "on", "parent": cast.wuhan.pk}
+    client.post(reverse("access:office", args=["420106"]), data)
+    details = AuditEvent.objects.get(action="office.changed").details
+    assert details == {
+        "name": ["武昌区", "武昌"],
+        "requires_second_factor": ["False", "True"],
+    }
+
+
+def test_a_manager_who_moved_sees_the_old_portfolio_no_more(cast):
+    customer = make.customer(
+        cast.wuhan, manager=cast.zhao, name="王秀英", kind="individual"
+    )
+    Posting.objects.filter(user=cast.zhao).update(office=cast.yichang)
+    moved = User.objects.get(pk=cast.zhao.pk)
+    assert not Customer.objects.visible_to(moved).exists()
+    assert customer.name_for(moved) == "王**"
+
+
 def test_a_reset_ends_every_session(cast, client):
     make.sign_in(client, cast.lin)
     services.reset_user(cast.lin, by=cast.liang, second_factor=True)
@@ -188,6 +239,6 @@ def test_an_office_can_give_up_its_own_hours(cast, client):
 
 def test_a_year_is_confirmed_by_hand(cast, client):
     make.holidays_of(2026, 2027)
-    make.sign_in(client, cast.gao)
+    make.sign_in(client, make.user("top", ("system_admin", cast.hubei)))
     client.post(reverse("access:calendar_year", args=[2027]))
     assert HolidayYear.objects.get(year=2027).is_official

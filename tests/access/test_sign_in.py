@@ -178,11 +178,50 @@ def test_a_code_opens_once_and_the_one_before_it_too(
     assert not signin.check_code(cast.lin, code)  # used
 
 
-def test_five_wrong_codes_end_the_session(cast, client, factor):
-    try_to(client)
+def test_five_wrong_codes_close_the_factor_whatever_the_session(
+    cast, factor, time_machine
+):
     for _time in range(5):
-        client.post(reverse("access:second_factor"), {"code": "000000"})
-    assert client.get("/inbox/").url.startswith(SIGN_IN)
+        browser = Client()
+        try_to(browser)
+        browser.post(reverse("access:second_factor"), {"code": "000000"})
+    assert not signin.check_code(cast.lin, code_of(factor))
+    assert AuditEvent.objects.filter(action="second_factor.closed").count() == 1
+    time_machine.shift(timedelta(minutes=16))
+    assert signin.check_code(cast.lin, code_of(factor))
+
+
+@pytest.mark.parametrize("page", ["access:password", "access:second_factor_setup"])
+def test_without_the_second_factor_nothing_of_the_account_can_be_changed(
+    cast, client, factor, page
+):
+    try_to(client)
+    assert client.get(reverse(page)).url.startswith(reverse("access:second_factor"))
+
+
+@pytest.mark.parametrize("page", ["access:password", "access:second_factor_setup"])
+def test_a_locked_screen_opens_no_page_of_the_account(cast, client, page):
+    try_to(client)
+    client.get(reverse("access:unlock"))
+    assert client.get(reverse(page)).url.startswith(reverse("access:unlock"))
+
+
+def test_guesses_of_the_present_password_are_counted(cast, client):
+    try_to(client)
+    wrong = {"old": "x", "new": "brand-new-secret-9", "again": "brand-new-secret-9"}
+    statuses = [
+        client.post(reverse("access:password"), wrong).status_code for _time in range(6)
+    ]
+    assert statuses[-1] == 429
+    assert AuditEvent.objects.filter(action="session.refused").count() >= 5
+
+
+def test_setting_up_a_factor_asks_for_the_password_again(cast, client, time_machine):
+    time_machine.move_to("2026-11-21 09:00:00+08:00", tick=False)
+    try_to(client)
+    time_machine.shift(timedelta(minutes=6))
+    answer = client.get(reverse("access:second_factor_setup"))
+    assert answer.url.startswith(reverse("access:unlock"))
 
 
 def test_a_recovery_code_works_once(cast, factor):

@@ -10,6 +10,7 @@ from django.urls import reverse
 from complaints.models import Complaint
 from complaints.services import create_complaint
 from crm.audit.models import AuditEvent
+from crm.errors import Refused
 from customers.models import TimelineEntry
 from tests import factories as make
 
@@ -76,7 +77,7 @@ def test_the_same_form_twice_is_one_complaint(cast, caller, client):
 
 def test_somebody_elses_token_is_no_way_to_their_complaint(cast, caller):
     first = make.complaint(cast.lin, cast.wuhan)
-    with pytest.raises(Exception, match="token"):
+    with pytest.raises(Refused):
         make.complaint(cast.chen, cast.wuhan, token=first.token)
 
 
@@ -137,8 +138,23 @@ def test_the_card_of_another_bureaus_customer_is_masked_and_audited(cast, client
     assert "李**" in card
     assert "李小龙" not in card
     event = AuditEvent.objects.get(action="customer.looked_up")
-    assert event.target == f"customers.customer:{stranger.pk}"
+    assert event.details == {"found": [stranger.pk]}
     assert client.get(stranger.get_absolute_url()).status_code == 404
+
+
+def test_looking_numbers_up_has_an_end(cast, client, monkeypatch):
+    monkeypatch.setattr("customers.services.LOOKUPS_PER_HOUR", 2)
+    make.sign_in(client, cast.lin)
+    url = reverse("complaints:caller")
+    cards = [
+        client.post(url, {"phone": f"1390000000{n}"}).content.decode() for n in range(3)
+    ]
+    assert "in an hour" not in cards[1]
+    assert "in an hour" in cards[2]
+    assert (
+        AuditEvent.objects.filter(action="lookup.too_many", result="denied").count()
+        == 1
+    )
 
 
 def test_a_handler_may_not_take_complaints_in(cast):

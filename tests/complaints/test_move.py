@@ -55,6 +55,15 @@ def test_a_manager_reads_and_does_not_move(cast):
         move_complaint(complaint, by=cast.zhao, after="accepted", note="x")
 
 
+def test_the_office_that_took_it_in_lets_go_once_it_is_accepted(cast):
+    customer = make.customer(cast.yichang)
+    complaint = make.complaint(cast.lin, cast.wuhan, customer=customer)
+    complaint = move_complaint(complaint, by=cast.mei, after="accepted", note="ours")
+    with pytest.raises(PermissionDenied):
+        move_complaint(complaint, by=cast.lin, after="in_progress", note="x")
+    move_complaint(complaint, by=cast.chen, after="in_progress", note="supervisor")
+
+
 def test_closing_sets_its_time_and_reopening_clears_it(cast):
     complaint = make.complaint(cast.lin, cast.wuhan)
     for after in ("accepted", "in_progress", "replied", "follow_up", "archived"):

@@ -57,14 +57,19 @@ def test_a_manager_finds_own_customers_by_any_scrap(cast, people, client, query,
 )
 def test_others_and_nonsense_are_not_found(cast, people, client, query):
     make.sign_in(client, cast.zhao)
-    answer = client.post(reverse("customers:search"), {"q": query})
+    answer = client.post(reverse("customers:search"), {"q": query}, follow=True)
     assert answer.status_code == 200
     assert "Nobody found" in answer.content.decode()
 
 
 def test_what_is_searched_for_never_stands_in_an_address(cast, people, client):
     make.sign_in(client, cast.zhao)
-    assert client.get(reverse("customers:search"), {"q": "王秀英"}).status_code == 405
+    make.customer(cast.wuhan, manager=cast.zhao, name="王秀兰", kind="individual")
+    answer = client.post(reverse("customers:search"), {"q": "王秀"})
+    assert answer.url == reverse("customers:search")
+    assert client.get(answer.url).content.decode().count('class="id"') == 2
+    ignored = client.get(answer.url, {"q": "东湖"}).content.decode()
+    assert "王秀英" in ignored
 
 
 def test_a_manager_sees_only_the_own_portfolio(cast, people):

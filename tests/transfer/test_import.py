@@ -16,6 +16,7 @@ from django.urls import reverse
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crm.access.models import Posting
 from crm.errors import Refused
 from crm.jobs.running import run_inline
 from crm.transfer import importing, services
@@ -88,6 +89,32 @@ def test_the_same_file_twice_changes_nothing_whatever_its_name_and_door(
         "customers_created": 0,
     }
     assert Usage.objects.count() == 199
+
+
+def test_an_imported_person_is_masked_and_a_company_is_not(cast):
+    header = "customer_id,date,pieces,amount,客户名称\n"
+    rows = "A,2026-01-05,1,1,王秀英\nB,2026-01-05,1,1,长江电子有限公司\n"
+    bring_in((header + rows).encode(), cast.wuhan, mapping={**MAP, "客户名称": "name"})
+    shown = {
+        c.code: c.name_for(cast.chen) for c in Customer.objects.select_related("office")
+    }
+    assert shown == {"A": "王**", "B": "长江电子有限公司"}
+
+
+def test_rights_that_end_stop_a_running_import(cast):
+    batch = services.upload(
+        io.BytesIO((HEADER + "A,2026-01-05,1,1\n").encode()),
+        by=cast.chen,
+        office=cast.wuhan,
+        target="usage",
+        file_name="x",
+    )
+    batch = services.start_import(batch, by=cast.chen, mapping=MAP)
+    Posting.objects.filter(user=cast.chen).delete()
+    assert (
+        run_inline(batch.job).state == "queued"
+    )  # refused; parked after three attempts
+    assert Usage.objects.count() == 0
 
 
 def test_two_offices_have_two_sets_of_customers(cast):
@@ -232,7 +259,7 @@ def test_what_is_no_table_is_refused_and_leaves_nothing(cast, settings, content,
         bring_in(content, cast.wuhan)
     assert refusal.value.code == code
     assert Import.objects.count() == 0
-    assert not any((settings.MEDIA_ROOT / "imports").iterdir())
+    assert not any((settings.FILES_ROOT / "imports").iterdir())
 
 
 @pytest.mark.parametrize(

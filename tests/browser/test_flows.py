@@ -1,0 +1,92 @@
+"""The two stories that the product stands on, in a real browser."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests import factories as make
+from tests.browser.conftest import sign_in
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(90)]
+expect.set_options(timeout=20_000)
+
+
+def test_a_supervisor_imports_the_ledger_and_opens_the_customers_behind_the_rates(
+    site, place, worker
+):
+    make.user("boss", ("supervisor", place.hubei))
+    sign_in(site, "boss")
+    site.get_by_role("link", name="Imports").click()
+    site.get_by_role("link", name="Import a usage ledger").first.click()
+    site.select_option("#id_office", label="武汉市")
+    site.check("#id_example")
+    site.get_by_role("button", name="Upload and preview").click()
+    expect(site.get_by_role("status")).to_contain_text(
+        "1000 of the first 1000 rows are good"
+    )
+    site.get_by_role("button", name="Start the import").click()
+    expect(site.get_by_text("2357 new customers were made.")).to_be_visible(
+        timeout=40_000
+    )
+
+    site.get_by_role("link", name="To the KPI board").click()
+    for name, value in [
+        ("base_first", "1997-07-01"),
+        ("base_last", "1997-12-31"),
+        ("current_first", "1998-01-01"),
+        ("current_last", "1998-06-30"),
+    ]:
+        site.fill(f"#id_{name}", value)
+    site.get_by_role("button", name="Show", exact=True).click()
+    kept = site.locator("#kpi-retained")
+    expect(kept).to_contain_text("52.02%")
+    expect(kept).to_contain_text("322 / 619")
+    expect(site.locator("#kpi-new")).to_contain_text("31.18%")
+    kept.click()
+    expect(site.locator(".pager")).to_contain_text("322 rows")
+    assert "base=1997-07-01..1997-12-31" in site.url
+
+
+def test_an_agent_takes_a_complaint_with_the_keyboard_alone(site, place):
+    make.customer(
+        place.wuhan, name="王秀英", kind="individual", phone="13900000001", code="K1"
+    )
+    sign_in(site, "lin")
+    site.wait_for_url("**/complaints/new/")
+    site.keyboard.type("13900000001")
+    expect(site.locator("#caller")).to_contain_text("王**")
+    for _field in ("item number", "name", "channel"):
+        site.keyboard.press("Tab")
+    site.keyboard.press("Tab")
+    site.keyboard.press("Space")  # the first category
+    site.keyboard.press("Tab")
+    site.keyboard.type("邮件五天没有送到。")
+    site.keyboard.press("Control+Enter")
+    expect(site.locator("#legal-due")).to_be_visible()
+    ref = site.locator("h1").inner_text()
+    assert re.fullmatch(r"C-\d{8}-\d{6}", ref)
+    site.get_by_role("link", name="王**").click()
+    expect(site.locator("#customer-complaints")).to_contain_text(ref)
+    expect(site.locator(".timeline")).to_contain_text(ref)
+
+
+def test_the_theme_and_the_language_are_kept(site, place):
+    sign_in(site, "chen")
+    site.get_by_role("button", name="Switch light or dark").click()
+    theme = site.locator("html").get_attribute("data-theme")
+    site.get_by_role("button", name="简体中文").click()
+    expect(site.get_by_role("heading", level=1)).to_have_text("指标看板")
+    assert site.locator("html").get_attribute("data-theme") == theme
+    assert site.locator("html").get_attribute("lang") == "zh-Hans"
+
+
+def test_the_search_box_is_one_key_away_and_opens_the_only_hit(site, place):
+    make.customer(place.wuhan, name="武汉邮科电子有限公司", manager=place.zhao)
+    sign_in(site, "zhao")
+    site.goto(site.base + "/customers/")
+    site.keyboard.press("/")
+    site.keyboard.type("邮科")
+    site.keyboard.press("Enter")
+    expect(site.get_by_role("heading", level=1)).to_have_text("武汉邮科电子有限公司")
+    assert "邮科" not in site.url

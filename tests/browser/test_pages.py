@@ -1,0 +1,64 @@
+"""Every page in both themes and sizes: axe finds nothing, nothing scrolls sideways."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from complaints.models import Complaint
+from customers.models import Customer
+from tests import factories as make
+from tests.browser.conftest import sign_in
+
+pytestmark = [pytest.mark.browser_all, pytest.mark.timeout(300)]
+PAGES = {
+    "chen": [
+        "/kpi/board/",
+        "/complaints/",
+        "/complaints/new/",
+        "/complaints/{ref}/",
+        "/customers/",
+        "/customers/{pk}/",
+        "/imports/",
+        "/imports/new/",
+        "/inbox/",
+        "/accounts/profile/",
+        "/accounts/password/",
+        "/accounts/second-factor/setup/",
+        "/nowhere/",
+    ],
+    "gao": ["/accounts/offices/", "/accounts/offices/420106/", "/accounts/calendar/"],
+    "liang": ["/accounts/users/", "/accounts/users/new/", "/accounts/users/{user}/"],
+    "tang": ["/kpi/audit/", "/customers/"],
+}
+RULES = {
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+}
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize(("theme", "language"), [("light", "zh-hans"), ("dark", "en")])
+def test_pages_are_accessible_and_fit(site, place, width, theme, language):
+    customer = make.customer(place.wuhan, manager=place.zhao)
+    make.complaint(place.lin, place.wuhan, customer=customer)
+    names = {
+        "ref": Complaint.objects.get().ref,
+        "pk": Customer.objects.get().pk,
+        "user": place.lin.pk,
+    }
+    site.set_viewport_size({"width": width, "height": 900})
+    for cookie, value in (("theme", theme), ("language", language)):
+        site.context.add_cookies([{"name": cookie, "value": value, "url": site.base}])
+    faults = []
+    for who, addresses in PAGES.items():
+        site.context.clear_cookies(name="sid")
+        sign_in(site, who)
+        for address in ["/accounts/sign-in/"] * (who == "chen") + addresses:
+            site.goto(site.base + address.format(**names), wait_until="networkidle")
+            found = Axe().run(site, options=RULES)
+            faults += [
+                f"{address}: {rule['id']} {[node['target'] for node in rule['nodes']][:3]}"
+                for rule in found.response["violations"]
+            ]
+            wide = site.evaluate("document.documentElement.scrollWidth > innerWidth")
+            if wide:
+                faults.append(f"{address}: scrolls sideways at {width}")
+    assert faults == []
