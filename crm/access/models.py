@@ -115,6 +115,8 @@ class Posting(models.Model):
     approved = models.BooleanField(default=True)
     granted_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
 
+    second_factor_required: bool  # by with_second_factor_rule()
+
     objects = PostingQuerySet.as_manager()
 
     class Meta:
