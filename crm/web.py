@@ -133,20 +133,23 @@ class Page:
     is_capped: bool
 
 
-TOTAL_CAP = 10_000
+TOTAL_CAP = 1_000  # counting further would cost more than the page
 PAGE_ROWS = 50
 
 
-def keyset_page(queryset: Any, columns: list[str], after: str) -> Page:
+def keyset_page(
+    queryset: Any, columns: list[str], after: str, *, cap: int | None = TOTAL_CAP
+) -> Page:
     """Rows ordered by two `columns` (the last unique) behind the row with pk `after`.
 
     Flat at any depth; a minus before both columns orders backwards. The address carries a
-    number, never a name. The total is counted up to 10,000. Cost: two queries, three
-    behind the first page.
+    number, never a name. The total is counted up to `cap`, or whole without one (a list
+    behind a figure). Cost: two queries, three behind the first page.
     """
     backwards = columns[0].startswith("-")
     names = [column.lstrip("-") for column in columns]
-    total = queryset.order_by()[: TOTAL_CAP + 1].count()
+    counted = queryset.order_by()
+    total = counted[: cap + 1].count() if cap else counted.count()
     rows_from = queryset
     is_number = after.isascii() and after.isdigit() and len(after) < 19
     key = queryset.filter(pk=after).values_list(*names).first() if is_number else None
@@ -157,9 +160,8 @@ def keyset_page(queryset: Any, columns: list[str], after: str) -> Page:
     if len(rows) > PAGE_ROWS:
         rows.pop()
         next_key = str(rows[-1].pk)
-    return Page(
-        rows, next_key, key is not None, min(total, TOTAL_CAP), total > TOTAL_CAP
-    )
+    is_capped = cap is not None and total > cap
+    return Page(rows, next_key, key is not None, min(total, cap or total), is_capped)
 
 
 def _beyond(names: list[str], key: tuple, backwards: bool) -> Any:

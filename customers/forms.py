@@ -10,24 +10,12 @@ from customers.queries import GROUPS, Period
 class FilterForm(forms.Form):
     """Filters of the list that may stand in an address: nothing personal."""
 
-    segment = forms.ChoiceField(
-        label=_("Segment"),
-        required=False,
-        choices=[("", _("Any")), *Customer.Segment.choices],
-    )
-    kind = forms.ChoiceField(
-        label=_("Kind"),
-        required=False,
-        choices=[("", _("Any")), *Customer.Kind.choices],
-    )
-    office = forms.CharField(required=False, widget=forms.HiddenInput)
-    group = forms.ChoiceField(
-        required=False,
-        choices=[(name, name) for name in ("", *GROUPS)],
-        widget=forms.HiddenInput,
-    )
-    base = forms.CharField(required=False, widget=forms.HiddenInput)
-    current = forms.CharField(required=False, widget=forms.HiddenInput)
+    segment = forms.ChoiceField(required=False, choices=Customer.Segment.choices)
+    kind = forms.ChoiceField(required=False, choices=Customer.Kind.choices)
+    office = forms.CharField(required=False)
+    group = forms.ChoiceField(required=False, choices=[(name, name) for name in GROUPS])
+    base = forms.CharField(required=False)
+    current = forms.CharField(required=False)
 
     def clean_base(self) -> Period | None:
         return _period(self.cleaned_data["base"])

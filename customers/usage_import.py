@@ -92,6 +92,16 @@ NEW_CUSTOMERS = """
 SELECT s.code, max(s.name) FROM staging s
 LEFT JOIN customers_customer c ON c.office_id = %s AND c.code = s.code
 WHERE c.id IS NULL GROUP BY s.code"""
+# Without names there is nothing to compute in Python: one statement makes them all.
+# An unknown customer counts as a person, whose name is masked (GB/T 41833).
+INSERT_NAMELESS = """
+INSERT INTO customers_customer (office_id, code, kind, segment, name, pinyin, initials,
+    name_bigrams, address, created_at)
+SELECT %s, code, 'individual', 'casual', '', '', '', '{}', '', now()
+FROM (SELECT DISTINCT code FROM staging) s
+WHERE NOT EXISTS (SELECT 1 FROM customers_customer c
+                  WHERE c.office_id = %s AND c.code = s.code)
+ORDER BY code"""
 KEEP_NEW_REFS = """
 WITH firsts AS (SELECT min(line) AS line, ref FROM staging GROUP BY ref),
      fresh AS (INSERT INTO customers_usageref (office_id, ref)
@@ -128,7 +138,7 @@ def load(
         return Loaded([], 0)
     with connection.cursor() as cursor:
         _stage(cursor, lines, columns)
-        created = _create_customers(cursor, office)
+        created = _create_customers(cursor, office, are_named="name" in columns)
         imported = [line[0] for line in lines]
         if "ref" in columns:
             cursor.execute(KEEP_NEW_REFS, [office.pk])
@@ -164,20 +174,21 @@ def _stage(cursor, lines: list[list], columns: list[str]) -> None:
     )
 
 
-def _create_customers(cursor, office: Office) -> int:
+def _create_customers(cursor, office: Office, *, are_named: bool) -> int:
     """Make the customers that the chunk names and the office lacks; return how many."""
+    if not are_named:
+        cursor.execute(INSERT_NAMELESS, [office.pk, office.pk])
+        return cursor.rowcount
     cursor.execute(NEW_CUSTOMERS, [office.pk])
     fresh = []
     for code, name in cursor.fetchall():
-        # An unknown customer counts as a person, whose name is masked (GB/T 41833).
         kind = (
             Customer.Kind.CORPORATE
             if text.is_company(name)
             else Customer.Kind.INDIVIDUAL
         )
         customer = Customer(office=office, code=code, kind=kind)
-        if name:
-            customer.set_name(name)
+        customer.set_name(name)
         fresh.append(customer)
     Customer.objects.bulk_create(fresh, batch_size=2000)
     return len(fresh)

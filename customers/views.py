@@ -8,10 +8,11 @@ from django.views.decorators.http import require_POST
 
 from crm import charts
 from crm.access.capabilities import AuthedRequest, needs
+from crm.access.models import User
 from crm.access.scoping import offices_of
 from crm.audit import services as audit
 from crm.errors import Refused
-from crm.web import PAGE_ROWS, keyset_page
+from crm.web import PAGE_ROWS, TOTAL_CAP, keyset_page
 from customers import services
 from customers.forms import FilterForm, RevealForm
 from customers.models import Customer, CustomerPhone
@@ -43,10 +44,14 @@ def filtered(request: AuthedRequest, form: FilterForm) -> QuerySet[Customer]:
 def customer_list(request: AuthedRequest) -> HttpResponse:
     form = FilterForm(request.GET)
     rows = filtered(request, form).for_list()
-    page = keyset_page(rows, BY_NAME, request.GET.get("after", ""))
-    for row in page.rows:
-        row.shown_name = row.name_for(request.user)
-    context = {"page": page, "form": form, "chosen": form.cleaned_data}
+    # A list behind a figure of the board is counted whole: it must equal the figure.
+    cap = None if form.cleaned_data["group"] else TOTAL_CAP
+    page = keyset_page(rows, BY_NAME, request.GET.get("after", ""), cap=cap)
+    labels = _dress(page.rows, request.user)
+    chosen = form.cleaned_data
+    kept = [(name, chosen[name]) for name in ("office", "group", "base", "current")]
+    kept = [(name, value) for name, value in kept if value]
+    context = {"page": page, "chosen": chosen, "kept": kept, "labels": labels}
     return render(request, "customers/list.html", context)
 
 
@@ -73,9 +78,21 @@ def _found(request: AuthedRequest, query: str) -> list[Customer]:
         return []
     found = Customer.objects.visible_to(request.user).matching(query).for_list()
     rows = list(found.order_by(*BY_NAME)[:PAGE_ROWS])
-    for row in rows:
-        row.shown_name = row.name_for(request.user)
+    _dress(rows, request.user)
     return rows
+
+
+def _dress(rows: list[Customer], user: User) -> dict[str, dict[str, str]]:
+    """Put on each row what it shows; return the labels of segments and kinds.
+
+    COST: labels once a page, because get_…_display() is dear in a loop.
+    """
+    segments = {value: str(label) for value, label in Customer.Segment.choices}
+    kinds = {value: str(label) for value, label in Customer.Kind.choices}
+    for row in rows:
+        row.shown_name = row.name_for(user)
+        row.shown_segment, row.shown_kind = segments[row.segment], kinds[row.kind]
+    return {"segment": segments, "kind": kinds}
 
 
 @needs("customer.view")

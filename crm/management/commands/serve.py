@@ -31,6 +31,7 @@ class Command(BaseCommand):
     def handle(self, *args, **options) -> None:
         self.children: dict[str, subprocess.Popen] = {}
         self.is_stopping = False
+        self.looked_at = time.monotonic()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self.stop)
         self.check_port()
@@ -144,6 +145,7 @@ class Command(BaseCommand):
         born = {name: time.monotonic() for name in self.children}
         while not self.is_stopping:
             time.sleep(0.3)
+            self.revive_servers()
             for name, child in list(self.children.items()):
                 if child.poll() is None or self.is_stopping:
                     continue
@@ -154,6 +156,20 @@ class Command(BaseCommand):
                 born[name] = time.monotonic()
                 self.spawn(name)
         self.end_children()
+
+    def revive_servers(self) -> None:
+        """Start an embedded server anew that died under us: a crash costs no restart."""
+        if time.monotonic() - self.looked_at < 2:
+            return
+        self.looked_at = time.monotonic()
+        try:
+            embedded.start(
+                settings.DATA_DIR,
+                postgres=not os.environ.get("DATABASE_URL"),
+                valkey=not os.environ.get("REDIS_URL"),
+            )
+        except embedded.CannotStart as reason:
+            self.say(f"a server is down: {reason}")
 
     def stop(self, *_signal) -> None:
         self.is_stopping = True

@@ -1,0 +1,7 @@
+"""The bare Django list that the customer list is measured against."""
+
+from crm.settings import *  # noqa: F403
+
+MIDDLEWARE: list[str] = []
+ROOT_URLCONF = "bench.floor"
+TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates"}]

@@ -1,0 +1,137 @@
+"""Kills and freezes under a running product: nothing is lost, nothing runs twice."""
+
+import os
+import re
+import signal
+import time
+import urllib.request
+from pathlib import Path
+
+import psutil
+import psycopg2
+import pytest
+
+from crm import embedded
+from tests.chaos.conftest import Browser
+
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300)]
+COMPLAINT = {"category": "delay", "channel": "hotline", "description": "邮件没有送到。"}
+
+
+def query(product, sql: str):
+    connection = psycopg2.connect(embedded.place(product.folder).database_url)
+    with connection, connection.cursor() as cursor:
+        cursor.execute(sql)
+        return cursor.fetchone()
+
+
+def test_a_frozen_broker_delays_no_complaint(product):
+    """B05: 20 complaints, each saved within a second; the place says that it is degraded."""
+    pid = int((product.folder / "valkey" / "valkey.pid").read_text())
+    agent, times = Browser(product, "agent.wuhan"), []
+    (before,) = query(product, "SELECT count(*) FROM complaints_complaint")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        for _time in range(20):
+            began = time.monotonic()
+            agent.post("/complaints/new/", phone="13000000005", **COMPLAINT)
+            times.append(time.monotonic() - began)
+        assert product.health()["broker"] == "no answer"
+        board = Browser(product, "supervisor.wuhan").get("/kpi/board/")
+        assert "Degraded" in board
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    product.wait_until_well()
+    (after,) = query(product, "SELECT count(*) FROM complaints_complaint")
+    print(f"acked=20 rows={after - before} slowest={max(times):.2f}s")
+    assert after - before == 20
+    assert max(times) < 1
+
+
+def test_a_killed_worker_loses_no_line_of_an_import(product, tmp_path):
+    """B02 in small: the lease ends, another worker goes on, each line is in once."""
+    path = tmp_path / "ledger.csv"
+    with path.open("w") as out:
+        out.write("customer_id,date,pieces,amount\n")
+        for number in range(300_000):
+            out.write(
+                f"Z{number % 500},2026-{number % 9 + 1:02}-{number % 28 + 1:02},1,10.00\n"
+            )
+    where = "FROM customers_usage u JOIN customers_customer c ON c.id = u.customer_id"
+    mine = "WHERE c.code LIKE 'Z%'"
+    importer = Browser(product, "importer.hubei")
+    upload(importer, path, office_pk(product))
+    importer.post(f"{importer.detail}start/", form=importer.detail, **importer.mapping)
+    until = time.monotonic() + 60
+    while query(product, f"SELECT count(*) {where} {mine}")[0] == 0:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    worker = psutil.Process(product.pid_of("worker"))
+    for process in [*worker.children(recursive=True), worker]:
+        process.kill()
+    until = time.monotonic() + 180
+    while query(product, "SELECT count(*) FROM transfer_import WHERE state <> 'done'")[
+        0
+    ]:
+        assert time.monotonic() < until
+        time.sleep(0.5)
+    rows, distinct = query(
+        product, f"SELECT count(*), count(DISTINCT u.line) {where} {mine}"
+    )
+    print(f"acked=300000 rows={rows} lost={300_000 - distinct} dup={rows - distinct}")
+    assert (rows, distinct) == (300_000, 300_000)
+
+
+def office_pk(product) -> int:
+    return query(product, "SELECT id FROM org_office WHERE code = '421300'")[0]
+
+
+def upload(browser: Browser, path: Path, office: int) -> None:
+    """Send the file as a browser does; remember the import's page and its mapping."""
+    page = browser.get("/imports/new/")
+    token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page).group(1)
+    edge = "----postal"
+    parts = [("csrfmiddlewaretoken", token), ("office", str(office))]
+    body = "".join(
+        f'--{edge}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, value in parts
+    ).encode()
+    head = f'--{edge}\r\nContent-Disposition: form-data; name="file"; filename="l.csv"\r\n\r\n'
+    body += head.encode() + path.read_bytes() + f"\r\n--{edge}--\r\n".encode()
+    headers = {
+        "Content-Type": f"multipart/form-data; boundary={edge}",
+        "Referer": browser.address,
+    }
+    wanted = urllib.request.Request(browser.address + "/imports/new/", body, headers)
+    browser.detail = browser.opener.open(wanted, timeout=60).url.removeprefix(
+        browser.address
+    )
+    targets = ["code", "posted_on", "pieces", "revenue"]
+    browser.mapping = {f"map-{index}": to for index, to in enumerate(targets)}
+
+
+def test_a_killed_database_comes_back_and_no_saved_complaint_is_lost(product):
+    """B15: what was acknowledged is there; requests after the recovery do not fail."""
+    agent, saved = Browser(product, "agent.wuhan"), 0
+    (before,) = query(product, "SELECT count(*) FROM complaints_complaint")
+    for _time in range(5):
+        agent.post("/complaints/new/", phone="13000000007", **COMPLAINT)
+        saved += 1
+    pid = int((product.folder / "postgres" / "postmaster.pid").read_text().split()[0])
+    os.kill(pid, signal.SIGKILL)
+    product.wait_until_well(90)
+    for _time in range(5):
+        agent.post("/complaints/new/", phone="13000000007", **COMPLAINT)
+        saved += 1
+    (after,) = query(product, "SELECT count(*) FROM complaints_complaint")
+    print(f"acked={saved} rows={after - before}")
+    assert after - before == saved
+
+
+def test_a_killed_web_process_is_started_again(product):
+    os.kill(product.pid_of("web"), signal.SIGKILL)
+    for process in product.servers():
+        if "gunicorn" in " ".join(process.cmdline()):
+            process.kill()
+    product.wait_until_well()
+    assert "Signed-in browsers" in Browser(product, "auditor").get("/accounts/profile/")
