@@ -17,7 +17,6 @@ from django.utils.translation import pgettext_lazy
 from crm.access.capabilities import may
 from crm.jobs import health
 from crm.notify.models import Message
-from crm.org.holidays import missing_year
 
 logger = logging.getLogger("crm.request")
 
@@ -105,8 +104,6 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         context["menu"] = menu_of(user)
         context["idle_seconds"] = settings.SESSION_IDLE_SECONDS
         context["may_search"] = may(user, "customer.view")
-        if may(user, "calendar.manage") or may(user, "kpi.view"):
-            context["missing_year"] = missing_year()
     except DatabaseError:
         logger.warning("frame drawn without the database")
     return context

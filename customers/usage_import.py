@@ -108,16 +108,20 @@ WITH firsts AS (SELECT min(line) AS line, ref FROM staging GROUP BY ref),
                SELECT %s, ref FROM firsts ORDER BY ref ON CONFLICT DO NOTHING RETURNING ref)
 DELETE FROM staging s WHERE NOT EXISTS (
     SELECT 1 FROM fresh JOIN firsts USING (ref) WHERE fresh.ref = s.ref AND firsts.line = s.line)"""
+# One join for both tables; in the customers' order, which spares their indexes.
 INSERT_LINES = """
-INSERT INTO customers_usage
-    (posted_on, customer_id, source_id, line, pieces, revenue, product, region, payment)
-SELECT s.posted_on, c.id, %s, s.line, s.pieces, s.revenue, s.product, s.region, s.payment
-FROM staging s JOIN customers_customer c ON c.office_id = %s AND c.code = s.code"""
-ADD_TO_MONTHS = """
+WITH joined AS MATERIALIZED (
+    SELECT c.id AS customer_id, s.* FROM staging s
+    JOIN customers_customer c ON c.office_id = %(office)s AND c.code = s.code
+    ORDER BY c.id, s.posted_on),
+lines AS (
+    INSERT INTO customers_usage
+        (posted_on, customer_id, source_id, line, pieces, revenue, product, region, payment)
+    SELECT posted_on, customer_id, %(source)s, line, pieces, revenue, product, region, payment
+    FROM joined)
 INSERT INTO customers_usagemonth AS m (customer_id, month, lines, pieces, revenue)
-SELECT c.id, date_trunc('month', s.posted_on)::date, count(*), sum(s.pieces), sum(s.revenue)
-FROM staging s JOIN customers_customer c ON c.office_id = %s AND c.code = s.code
-GROUP BY 1, 2 ORDER BY 1, 2
+SELECT customer_id, date_trunc('month', posted_on)::date, count(*), sum(pieces), sum(revenue)
+FROM joined GROUP BY 1, 2 ORDER BY 1, 2
 ON CONFLICT (customer_id, month) DO UPDATE SET lines = m.lines + excluded.lines,
     pieces = m.pieces + excluded.pieces, revenue = m.revenue + excluded.revenue"""
 EQUAL_LINES = """
@@ -132,7 +136,7 @@ def load(
 ) -> Loaded:
     """Put checked lines in, in the caller's transaction; make customers that are new.
 
-    Cost: one COPY and four statements a chunk, whatever its length.
+    Cost: one COPY and five statements a chunk, whatever its length.
     """
     if not lines:
         return Loaded([], 0)
@@ -145,8 +149,8 @@ def load(
             cursor.execute("SELECT line FROM staging ORDER BY line")
             imported = [row[0] for row in cursor.fetchall()]
         _make_partitions(cursor)
-        cursor.execute(INSERT_LINES, [source_id, office.pk])
-        cursor.execute(ADD_TO_MONTHS, [office.pk])
+        cursor.execute("SET LOCAL work_mem = '64MB'")  # a chunk is sorted in memory
+        cursor.execute(INSERT_LINES, {"office": office.pk, "source": source_id})
         cursor.execute("TRUNCATE staging")
     return Loaded(imported, created)
 

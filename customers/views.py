@@ -3,6 +3,7 @@
 from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
@@ -85,12 +86,15 @@ def _found(request: AuthedRequest, query: str) -> list[Customer]:
 def _dress(rows: list[Customer], user: User) -> dict[str, dict[str, str]]:
     """Put on each row what it shows; return the labels of segments and kinds.
 
-    COST: labels once a page, because get_…_display() is dear in a loop.
+    COST: addresses and labels once a page: reverse() and get_…_display() are dear in a
+    loop.
     """
+    base = reverse("customers:list")
     segments = {value: str(label) for value, label in Customer.Segment.choices}
     kinds = {value: str(label) for value, label in Customer.Kind.choices}
     for row in rows:
-        row.shown_name = row.name_for(user)
+        row.url, row.shown_name = f"{base}{row.pk}/", row.name_for(user)
+        row.shown_manager = row.manager.full_name if row.manager else "—"
         row.shown_segment, row.shown_kind = segments[row.segment], kinds[row.kind]
     return {"segment": segments, "kind": kinds}
 

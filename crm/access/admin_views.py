@@ -15,6 +15,7 @@ from crm.access.models import PendingReset, Posting, User
 from crm.access.roles import Role
 from crm.access.scoping import offices_of
 from crm.errors import Refused
+from crm.org.holidays import missing_year
 from crm.org.models import CalendarDay, HolidayYear, Office
 from crm.org.queries import calendar_of
 
@@ -234,6 +235,7 @@ def _calendar_page(
     )
     context = {
         "office": office,
+        "missing_year": missing_year(),
         "offices": offices_of(request.user, Role.SYSTEM_ADMIN),
         "days": days.filter(date__year__gte=localdate().year).select_related("office"),
         "years": HolidayYear.objects.filter(year__gte=localdate().year - 1).order_by(

@@ -9,7 +9,7 @@ from typing import Any, Self
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.db import models
-from django.db.models import Exists, ExpressionWrapper, F, OuterRef, Q
+from django.db.models import F, Q
 from django.utils.timezone import localdate
 from django.utils.translation import gettext_lazy as _
 
@@ -70,16 +70,20 @@ class User(AbstractBaseUser):
         """Postings in force today, with their office. One query, once per instance."""
         if not self.is_active:
             return []
-        postings = self.postings.in_force(localdate()).select_related("office")
-        return list(postings.with_second_factor_rule())
+        return list(self.postings.in_force(localdate()).select_related("office"))
 
     def posts(self, *roles: str) -> list["Posting"]:
         return [posting for posting in self.postings_now if posting.role in roles]
 
     @property
     def must_use_second_factor(self) -> bool:
-        """Whether an office of a posting, or one above it, requires it."""
-        return any(posting.second_factor_required for posting in self.postings_now)
+        """Whether an office of a posting, or one above it, requires it. One query."""
+        requiring = Office.objects.filter(requires_second_factor=True)
+        return any(
+            posting.office.path.startswith(path)
+            for path in requiring.order_by().values_list("path", flat=True)
+            for posting in self.postings_now
+        )
 
 
 class PostingQuerySet(models.QuerySet):
@@ -88,14 +92,6 @@ class PostingQuerySet(models.QuerySet):
         return self.filter(
             ended, valid_from__lte=on, approved=True, office__is_active=True
         )
-
-    def with_second_factor_rule(self) -> Self:
-        """Annotated with whether the office or one above it requires a second factor."""
-        above = Office.objects.filter(requires_second_factor=True).annotate(
-            below=ExpressionWrapper(OuterRef("office__path"), models.CharField())
-        )
-        rule = Exists(above.filter(below__startswith=F("path")))
-        return self.annotate(second_factor_required=rule)
 
 
 class Posting(models.Model):
@@ -114,8 +110,6 @@ class Posting(models.Model):
     valid_to = models.DateField(_("valid to"), null=True, blank=True)  # its last day
     approved = models.BooleanField(default=True)
     granted_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
-
-    second_factor_required: bool  # by with_second_factor_rule()
 
     objects = PostingQuerySet.as_manager()
 

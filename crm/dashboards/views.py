@@ -19,6 +19,7 @@ from crm.dashboards.forms import BoardForm
 from crm.jobs import health
 from crm.jobs.models import Job
 from crm.notify.sending import oldest_waiting
+from crm.org.holidays import missing_year
 from crm.web import is_degraded, keyset_page, menu_of
 
 
@@ -31,7 +32,11 @@ def home(request: AuthedRequest) -> HttpResponse:
 @needs("kpi.view")
 def board(request: AuthedRequest) -> HttpResponse:
     form = BoardForm(request.GET, by=request.user)
-    context = {"form": form, "is_degraded": is_degraded()}
+    context = {
+        "form": form,
+        "is_degraded": is_degraded(),
+        "missing_year": missing_year(),
+    }
     if not form.is_valid():
         return render(request, "dashboards/board.html", context, status=422)
     office, base = form.cleaned_data["office"], form.cleaned_data["base"]

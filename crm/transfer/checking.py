@@ -49,11 +49,11 @@ class Checker:
         batch = Batch(self.columns)
         plan, width, add = self.plan, len(self.headers), batch.lines.append
         for record in records:
-            cells = record.cells
+            line, cells, _end = record
             try:
                 if len(cells) != width:
                     raise Bad("columns")
-                add([record.line, *[checked[cells[index]] for checked, index in plan]])
+                add([line, *[checked[cells[index]] for checked, index in plan]])
             except Bad:
                 batch.rejections.append(self._explain(record, width))
         return batch

@@ -19,7 +19,7 @@ from crm.transfer.models import Import, ImportedLines, RejectedRow, SourceFile
 from crm.transfer.reading import Format, Record, records
 from crm.transfer.targets import target_named
 
-CHUNK = 20_000
+CHUNK = 40_000
 
 
 def runs(lines: list[int]) -> list[tuple[int, int]]:

@@ -4,7 +4,6 @@ import crm.fields
 import django.contrib.postgres.fields
 import django.contrib.postgres.indexes
 import django.db.models.deletion
-import django.db.models.functions.text
 from django.conf import settings
 from django.db import migrations, models
 
@@ -50,9 +49,9 @@ class Migration(migrations.Migration):
                 ('name_bigrams', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=4), default=list, editable=False, size=None)),
                 ('address', crm.fields.EncryptedText(blank=True, default='')),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('assistant', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('manager', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='customer manager')),
-                ('office', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='org.office', verbose_name='office')),
+                ('assistant', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('manager', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='customer manager')),
+                ('office', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='org.office', verbose_name='office')),
             ],
         ),
         migrations.CreateModel(
@@ -110,11 +109,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='customer',
-            index=models.Index(fields=['manager', 'pinyin', 'id'], name='customer_manager_name'),
+            index=models.Index(condition=models.Q(('manager__isnull', False)), fields=['manager', 'pinyin', 'id'], name='customer_manager_name'),
         ),
         migrations.AddIndex(
             model_name='customer',
-            index=models.Index(fields=['assistant'], name='customer_assistant'),
+            index=models.Index(condition=models.Q(('assistant__isnull', False)), fields=['assistant'], name='customer_assistant'),
         ),
         migrations.AddIndex(
             model_name='customer',
@@ -131,10 +130,6 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='customer',
             index=models.Index(django.contrib.postgres.indexes.OpClass('name', 'varchar_pattern_ops'), name='customer_name'),
-        ),
-        migrations.AddIndex(
-            model_name='customer',
-            index=models.Index(django.db.models.functions.text.Upper('code'), name='customer_code_upper'),
         ),
         migrations.AddIndex(
             model_name='customer',
