@@ -92,6 +92,9 @@ WHERE o.path LIKE %(path)s
 GROUP BY c.office_id"""
 
 
+SMALLEST_CELL = 5  # reliability.md 4.2: what an analyst may see at the least
+
+
 @dataclass(frozen=True)
 class Retention:
     """Customers of one office: with usage in the base period, in both, in the current one
@@ -101,6 +104,18 @@ class Retention:
     retained: int = 0
     new: int = 0
     won_back: int = 0
+
+    @property
+    def is_telling(self) -> bool:
+        """Whether a figure stands for fewer than five customers: it could name them."""
+        parts = (
+            self.base,
+            self.retained,
+            self.base - self.retained,
+            self.new,
+            self.won_back,
+        )
+        return any(0 < part < SMALLEST_CELL for part in parts)
 
     def __add__(self, other: "Retention") -> "Retention":
         return Retention(

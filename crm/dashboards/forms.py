@@ -7,6 +7,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from crm.access.capabilities import may
 from crm.access.models import User
 from crm.access.scoping import offices_of
 from crm.dashboards.retention import default_periods
@@ -40,6 +41,7 @@ class BoardForm(forms.Form):
     )
 
     def __init__(self, data, *, by: User) -> None:
+        self.by = by
         offices = offices_of(by, "supervisor", "analyst")
         base, current = default_periods()
         known = {"office": offices.values_list("code", flat=True).first()}
@@ -58,6 +60,10 @@ class BoardForm(forms.Form):
             elif first and last:
                 cleaned[name] = Period(first, last)
         base, current = cleaned.get("base"), cleaned.get("current")
+        if not may(self.by, "kpi.drill"):  # one day could single a customer out
+            for name, period in (("base", base), ("current", current)):
+                if period and not period.is_whole_months:
+                    self.add_error(f"{name}_first", _("Choose whole months."))
         if base and current and current.first <= base.last:
             self.add_error(
                 "current_first", _("The current period must begin after the base.")

@@ -48,8 +48,14 @@ class Board:
         return kpis.new_customers_of(self.counts)
 
 
-def board(office: Office, base: Period, current: Period) -> Board:
-    """Live counts and the stored trend. Cost: one GROUP BY and three small queries."""
+def board(
+    office: Office, base: Period, current: Period, *, only_aggregates: bool = False
+) -> Board:
+    """Live counts and the stored trend. Cost: one GROUP BY and three small queries.
+
+    With `only_aggregates`, offices with a figure below five customers are left out, and
+    so are the totals when they have one.
+    """
     counts = retention_by_office(office, base, current)
     offices = list(Office.objects.under(office).order_by("path"))
     below = [unit for unit in offices if unit.depth == office.depth + 1]
@@ -57,11 +63,15 @@ def board(office: Office, base: Period, current: Period) -> Board:
     for unit in below:
         inside = (counts.get(o.pk, Retention()) for o in offices if unit.contains(o))
         together = sum(inside, Retention())
-        if together != Retention():  # a call centre owns no customers
+        hidden = only_aggregates and together.is_telling
+        if together != Retention() and not hidden:  # a call centre owns no customers
             ranking.append(OfficeLine(unit, together))
     ranking.sort(key=lambda line: (-(line.retention.value or -1), line.office.code))
     trends, computed_at = _trends(office, current)
-    return Board(office, kpis.total(counts), ranking, trends, computed_at)
+    total = kpis.total(counts)
+    if only_aggregates and total.is_telling:
+        total = Retention()
+    return Board(office, total, ranking, trends, computed_at)
 
 
 def _trends(office: Office, current: Period) -> tuple[dict[str, list[float]], object]:

@@ -21,6 +21,7 @@ from crm.jobs.models import Job
 from crm.notify.sending import oldest_waiting
 from crm.org.holidays import missing_year
 from crm.web import is_degraded, keyset_page, menu_of
+from customers.queries import SMALLEST_CELL
 
 
 def home(request: AuthedRequest) -> HttpResponse:
@@ -44,12 +45,10 @@ def board(request: AuthedRequest) -> HttpResponse:
     job = Job.objects.filter(
         kind="dashboards.retention", params__office=office.code, actor=request.user
     ).order_by("-pk")[:1]
-    found, complaints = (
-        queries.board(office, base, current),
-        queries.complaint_figures(office),
-    )
-    drill = urlencode({"office": office.code, "base": base, "current": current})
     may_drill = may(request.user, "kpi.drill", office)
+    found = queries.board(office, base, current, only_aggregates=not may_drill)
+    complaints = queries.complaint_figures(office)
+    drill = urlencode({"office": office.code, "base": base, "current": current})
     context |= {
         "board": found,
         "complaints": complaints,
@@ -59,6 +58,7 @@ def board(request: AuthedRequest) -> HttpResponse:
         "current": current,
         "drill": drill,
         "may_drill": may_drill,
+        "smallest_cell": SMALLEST_CELL,
         "may_compute": may(request.user, "kpi.compute", office),
         "job": job[0] if job else None,
     }

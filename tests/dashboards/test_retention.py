@@ -149,6 +149,21 @@ def test_an_analyst_sees_figures_and_no_way_to_the_customers(ledger, client):
     assert client.get("/customers/").status_code == 403
 
 
+def test_an_analyst_sees_no_figure_of_fewer_than_five(cast, client):
+    rows = "".join(f"C{n},2026-01-05,1,1\nC{n},2026-07-05,1,1\n" for n in range(3))
+    bring_in((HEADER + rows).encode(), cast.wuchang)
+    dates = {"base_first": "2026-01-01", "base_last": "2026-06-30"}
+    dates |= {"current_first": "2026-07-01", "current_last": "2026-10-31"}
+    url = reverse("dashboards:board")
+    make.sign_in(client, cast.chen)
+    assert client.get(url, dates).context["board"].counts.base == 3
+    make.sign_in(client, cast.zheng)
+    seen = client.get(url, dates).context["board"]
+    assert (seen.counts.base, seen.ranking) == (0, [])
+    one_day = client.get(url, {**dates, "current_last": "2026-07-01"})
+    assert one_day.status_code == 422
+
+
 def test_dates_that_cross_are_answered_beside_the_field(cast, client):
     make.sign_in(client, cast.chen)
     answer = client.get(
