@@ -71,6 +71,20 @@ def test_an_agent_takes_a_complaint_with_the_keyboard_alone(site, place):
     expect(site.locator(".timeline")).to_contain_text(ref)
 
 
+def test_a_number_typed_before_the_scripts_came_is_looked_up_too(site, place):
+    make.customer(
+        place.wuhan, name="王秀英", kind="individual", phone="13900000001", code="K1"
+    )
+    sign_in(site, "lin")
+    site.route(
+        "**/htmx-2*.js",
+        lambda route: (site.wait_for_timeout(800), route.continue_())[1],
+    )
+    site.goto(site.base + "/complaints/new/", wait_until="commit")
+    site.fill("#id_phone", "13900000001")
+    expect(site.locator("#caller")).to_contain_text("王**")
+
+
 def test_the_theme_and_the_language_are_kept(site, place):
     sign_in(site, "chen")
     site.get_by_role("button", name="Switch light or dark").click()
