@@ -160,6 +160,8 @@ def folder():
     parent = Path(tempfile.mkdtemp(prefix="postal-crm-chaos-"))
     parent.chmod(0o755)
     yield parent / "data"
+    for process in Product(parent / "data").servers():  # of a test that failed half-way
+        process.kill()
     shutil.rmtree(parent, ignore_errors=True)
 
 
