@@ -5,11 +5,11 @@ import re
 from pathlib import Path
 
 import pytest
-from django.core.management import call_command
 from django.db import OperationalError
 from django.urls import reverse
 
 from complaints.models import Complaint
+from crm import checks
 from crm.demo.seed import seed
 from crm.logs import ScrubFilter
 from crm.templatetags.ui import icon
@@ -249,7 +249,13 @@ def test_every_icon_that_a_page_names_exists():
 
 
 def test_the_start_up_checks_pass_on_this_database(db):
-    call_command("check", databases=["default"])
+    assert checks.chinese_is_searchable(None, databases=["default"]) == []
+    assert checks.keys_are_keys(None) == []
+
+
+def test_one_key_for_two_purposes_is_an_error(settings):
+    settings.AUDIT_KEY = settings.INDEX_KEY
+    assert [error.id for error in checks.keys_are_keys(None)] == ["crm.E002"]
 
 
 def test_the_demo_province_is_whole(db, settings):

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-from contextlib import suppress
 from datetime import date
 from decimal import Decimal
 
@@ -13,8 +12,6 @@ from django.core.management import call_command
 from django.db import connection
 from django.db.models import Count, Sum
 from django.urls import reverse
-from hypothesis import given
-from hypothesis import strategies as st
 
 from crm.access.models import Posting
 from crm.errors import Refused
@@ -24,10 +21,6 @@ from crm.transfer.forms import EXAMPLE
 from crm.transfer.models import Import, RejectedRow
 from crm.transfer.preview import preview
 from crm.transfer.targets import (
-    Bad,
-    clean_amount,
-    clean_count,
-    clean_date,
     target_named,
 )
 from customers.models import Customer, Usage, UsageMonth
@@ -409,16 +402,3 @@ def test_usage_lies_in_a_partition_of_its_month(cast):
             "customers_usage_p202601",
             "customers_usage_p202602",
         ]
-
-
-@given(st.text(max_size=20))
-def test_no_cell_breaks_a_check(cell):
-    for check in (clean_date, clean_count, clean_amount):
-        with suppress(Bad):
-            assert check(cell)
-
-
-@given(st.integers(-(10**10), 10**10))
-def test_an_amount_in_fen_survives(fen):
-    written = f"{fen / 100:.2f}"
-    assert Decimal(clean_amount(written)) == Decimal(written)
