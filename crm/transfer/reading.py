@@ -55,11 +55,6 @@ class Record(
     end: int  # byte offset of the next record
 
 
-def sha256_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def store(source: BinaryIO, path: Path) -> tuple[int, str]:
     """Copy an upload to `path` as delimited text; return its size and SHA-256 as sent.
 
