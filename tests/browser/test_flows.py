@@ -54,6 +54,7 @@ def test_an_agent_takes_a_complaint_with_the_keyboard_alone(site, place):
     )
     sign_in(site, "lin")
     site.wait_for_url("**/complaints/new/")
+    expect(site.locator("#id_phone")).to_be_focused()
     site.keyboard.type("13900000001")
     expect(site.locator("#caller")).to_contain_text("王**")
     for _field in ("item number", "name", "channel"):
