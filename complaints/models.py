@@ -39,7 +39,7 @@ class ComplaintQuerySet(ScopedQuerySet):
     def for_list(self) -> Self:
         """With all that one table row shows, the most urgent first: one query."""
         related = self.select_related("customer__office", "office", "handling_office")
-        return related.defer("customer__address", "customer__name_bigrams")
+        return related.defer("customer__id_number", "customer__name_bigrams")
 
 
 class Complaint(models.Model):

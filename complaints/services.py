@@ -8,10 +8,10 @@ from django.utils.timezone import localtime, now
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
-from complaints import files, sla
+from complaints import sla
 from complaints.models import Attachment, Complaint, ComplaintMove
 from complaints.workflow import CLOSED, State, may_move
-from crm import text
+from crm import files, text
 from crm.access.capabilities import may, require
 from crm.access.models import User
 from crm.audit import services as audit
@@ -19,6 +19,7 @@ from crm.errors import Refused
 from crm.org.models import Office
 from crm.org.queries import calendar_of
 from customers.models import Customer
+from customers.records import note_maybe_phone
 from customers.services import add_timeline_entry
 
 
@@ -57,8 +58,7 @@ def create_complaint(
 ) -> Complaint:
     """Log a complaint and start its clocks. The same form sent twice gives one complaint.
 
-    Returns the complaint that `token` made before, if it was by the same person. The
-    customer's own office handles it, or the office that took it in.
+    The customer's own office handles it, or the office that took it in.
     """
     require(by, "complaint.create", office)
     token = token or uuid.uuid4()
@@ -88,6 +88,8 @@ def create_complaint(
     )
     ComplaintMove.objects.create(complaint=complaint, at=opened, by=by, after=State.NEW)
     _write_timeline(complaint)
+    if customer:
+        note_maybe_phone(customer, complaint.caller_phone)
     details = {"category": category, "customer": customer.pk if customer else None}
     audit.record(by, "complaint.created", complaint, office=office, details=details)
     return complaint

@@ -10,18 +10,22 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from complaints import services
-from complaints.files import MAX_BYTES
 from complaints.forms import ComplaintForm, FileForm, MoveForm
 from complaints.models import Attachment, Complaint
 from crm import text
 from crm.access.capabilities import AuthedRequest, may, needs
 from crm.access.models import User
+from crm.access.once import once
 from crm.access.scoping import offices_of
 from crm.audit import services as audit
 from crm.errors import Refused
+from crm.files import MAX_BYTES
 from crm.org.models import Office
 from crm.web import keyset_page
 from customers.models import Customer
+from customers.notes import request_correction
+from customers.panel_forms import CorrectionForm
+from customers.service_points import points_of
 from customers.services import find_by_phone, lookup_by_phone
 
 NEWEST = ["-opened_at", "-pk"]
@@ -89,7 +93,13 @@ def new(request: AuthedRequest) -> HttpResponse:
         complaint = _create(request.user, form.cleaned_data)
         messages.success(request, _("%(ref)s is saved.") % {"ref": complaint.ref})
         return redirect("complaints:new" if "again" in request.POST else complaint)
-    context = {"form": form}
+    context: dict = {"form": form}
+    if pk := request.GET.get("customer", ""):
+        context["about"] = about = get_object_or_404(
+            Customer.objects.visible_to(request.user), pk=pk if pk.isdecimal() else 0
+        )
+        about.shown_name = about.name_for(request.user)
+        about.points = points_of(about)
     if request.method == "POST" and not form.errors.get("phone"):
         context |= _caller(request.user, form.cleaned_data["phone"])
     return render(
@@ -98,10 +108,13 @@ def new(request: AuthedRequest) -> HttpResponse:
 
 
 def _create(user: User, typed: dict) -> Complaint:
-    """The customer is the chosen one among those with this number, or the only one."""
+    """The customer is the chosen one, or the only one known by this number."""
     found = find_by_phone(typed["phone"])
     chosen = next((c for c in found if c.pk == typed["customer"]), None)
-    if chosen is None and len(found) == 1:
+    if chosen is None and typed["customer"]:
+        visible = Customer.objects.visible_to(user)
+        chosen = visible.filter(pk=typed["customer"]).first()
+    if chosen is None and len(found) == 1 and found[0].is_known:
         chosen = found[0]
     return services.create_complaint(
         by=user,
@@ -126,6 +139,7 @@ def _caller(user: User, phone: str) -> dict:
         return {"looked_up": True, "found": [], "refusal": str(refusal)}
     for customer in found:
         customer.shown_name = customer.name_for(user)
+        customer.points = points_of(customer)
         # SECURITY: by exact phone, any bureau, refs and states only: the agent's minimum card.
         open_now = Complaint.objects.filter(customer=customer).open()
         customer.open_complaints = open_now.order_by("-opened_at")[:5]
@@ -151,6 +165,7 @@ def _page(
         "caller_name": text.mask_name(complaint.caller_name),
         "moves": complaint.moves.select_related("by"),
         "files": complaint.attachments.select_related("added_by"),
+        "correction_form": forms.get("correction") or CorrectionForm(),
         "move_form": forms.get("move") or MoveForm(complaint=complaint),
         "file_form": forms.get("file") or FileForm(),
         "may_move": may(request.user, "complaint.move"),
@@ -195,6 +210,27 @@ def attach(request: AuthedRequest, ref: str) -> HttpResponse:
         except Refused as refusal:
             form.add_error("file", str(refusal))
     return _page(request, complaint, 422, file=form)
+
+
+@require_POST
+@needs("customer.correct")
+def correct(request: AuthedRequest, ref: str) -> HttpResponse:
+    """Whoever works on a complaint may say that its customer's record is wrong."""
+    rows = visible(request).for_list().exclude(customer=None)
+    complaint = get_object_or_404(rows, ref=ref)
+    form = CorrectionForm(request.POST)
+    if not form.is_valid():
+        return _page(request, complaint, 422, correction=form)
+    office = request.user.postings_now[0].office
+
+    def act() -> str:
+        typed = form.cleaned_data
+        request_correction(complaint.customer, by=request.user, office=office, **typed)
+        return complaint.get_absolute_url()
+
+    address = once(request, act)
+    messages.success(request, _("Your request is on its way to the call centre."))
+    return redirect(address)
 
 
 @needs("complaint.view")

@@ -58,10 +58,19 @@ def sparkline(values: Sequence[float], tone: str = "s1") -> SafeString:
 
 
 def columns(
-    names: Sequence[str], values: Sequence[float], *, unit: str, label: str
+    names: Sequence[str],
+    values: Sequence[float],
+    *,
+    unit: str,
+    label: str,
+    before: Sequence[float] = (),
+    before_label: str = "",
 ) -> SafeString:
-    """One series of columns from zero; each names its figure to pointer and reader."""
-    ticks = nice_ticks(min(0, *values), max(1, *values))
+    """Columns from zero, with a mark across each where `before` stood a period ago.
+
+    Each column names its figures to pointer and reader.
+    """
+    ticks = nice_ticks(min(0, *values, *before), max(1, *values, *before))
     low, high = ticks[0], ticks[-1]
 
     def y(value: float) -> float:
@@ -81,7 +90,7 @@ def columns(
         HEIGHT,
         label,
         grid,
-        _marks(names, values, unit, y),
+        _marks(names, values, unit, y, before, before_label),
         format_html_join(
             "",
             '<li class="{}">{}</li>',
@@ -95,28 +104,39 @@ def _marks(
     values: Sequence[float],
     unit: str,
     y: Callable[[float], float],
+    before: Sequence[float],
+    before_label: str,
 ) -> SafeString:
     """The columns themselves; `y` turns a value into a height on the drawing."""
     step = WIDTH / len(values)
     wide, zero = step * 0.62, y(0)
+    marks = []
+    for index, (name, value) in enumerate(zip(names, values, strict=True)):
+        left = round(index * step + (step - wide) / 2, 1)
+        said, line = f"{name}: {written(value)} {unit}", SafeString("")
+        if before:
+            said += f", {before_label} {written(before[index])} {unit}"
+            line = format_html(
+                '<line class="was" x1="{}" x2="{}" y1="{}" y2="{}"/>',
+                round(left - step * 0.1, 1),
+                round(left + wide + step * 0.1, 1),
+                y(before[index]),
+                y(before[index]),
+            )
+        area = (round(index * step, 1), round(step, 1), HEIGHT)
+        column = (
+            left,
+            min(y(value), zero),
+            round(wide, 1),
+            abs(round(zero - y(value), 1)),
+        )
+        marks.append((said, *area, *column, line))
     return format_html_join(
         "",
         '<g class="hit col" role="img" aria-label="{}">'
         '<rect class="area" x="{}" y="0" width="{}" height="{}"/>'
-        '<rect class="c1" x="{}" y="{}" width="{}" height="{}"/></g>',
-        (
-            (
-                f"{name}: {written(value)} {unit}",
-                round(i * step, 1),
-                round(step, 1),
-                HEIGHT,
-                round(i * step + (step - wide) / 2, 1),
-                min(y(value), zero),
-                round(wide, 1),
-                abs(round(zero - y(value), 1)),
-            )
-            for i, (name, value) in enumerate(zip(names, values, strict=True))
-        ),
+        '<rect class="c1" x="{}" y="{}" width="{}" height="{}"/>{}</g>',
+        marks,
     )
 
 

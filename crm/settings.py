@@ -170,12 +170,18 @@ JOB_KINDS = {
     "audit.seal": "crm.audit.seal.seal_step",
     "access.clean": "crm.access.sessions.clean_step",
     "dashboards.retention": "crm.dashboards.retention.retention_step",
+    "customers.days": "customers.summing.days_step",
+    "customers.watch": "customers.watching.watch_step",
+    "customers.duplicates": "customers.duplicates.sweep_step",
     "transfer.import": "crm.transfer.importing.import_step",
 }
 # name → (kind, every so many seconds or None, daily at local time or None)
 JOB_SCHEDULE = {
     "deliver": ("notify.deliver", 30, None),
     "seal": ("audit.seal", 10, None),
+    "days": ("customers.days", 60, None),
+    "watch": ("customers.watch", None, "01:00"),
+    "duplicates": ("customers.duplicates", None, "01:30"),
     "retention": ("dashboards.retention", None, "02:00"),
     "clean": ("access.clean", None, "03:00"),
 }

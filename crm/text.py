@@ -91,6 +91,18 @@ def mask_name(name: str) -> str:
     return name[:1] + "*" * max(1, len(name) - 1) if name else ""
 
 
+# To the first road, else the village, else the county: what stands behind is a house.
+ROAD = re.compile(r".*?(?:路|街|道|巷|弄|胡同)|.*?(?:村|镇|乡)|.*[区县市省]")
+
+
+def mask_address(address: str) -> str:
+    """Up to the road; number, building and room are hidden: `武汉市武昌区中山路***`."""
+    if not address:
+        return ""
+    found = ROAD.match(address)
+    return f"{found.group() if found else address[:3]}***"
+
+
 def pinyin_of(name: str) -> tuple[str, str]:
     """(full, initials) in lower ASCII letters: `王秀英` → ("wangxiuying", "wxy")."""
     syllables = lazy_pinyin(name, style=Style.NORMAL, errors="default")

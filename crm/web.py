@@ -68,9 +68,17 @@ class MenuEntry:
 
 MENU = (
     MenuEntry(_("KPI board"), "dashboards:board", "layout-dashboard", "kpi.view"),
+    MenuEntry(_("Today"), "customers:today", "sun", "task.view"),
     MenuEntry(_("Log a complaint"), "complaints:new", "headset", "complaint.create"),
     MenuEntry(_("Complaints"), "complaints:list", "inbox", "complaint.view"),
     MenuEntry(_("Customers"), "customers:list", "users", "customer.view"),
+    MenuEntry(
+        _("Correction requests"),
+        "customers:corrections",
+        "pencil-ruler",
+        "customer.correct",
+    ),
+    MenuEntry(_("Duplicates"), "customers:duplicates", "copy-check", "customer.merge"),
     MenuEntry(_("Imports"), "transfer:list", "file-up", "transfer.import"),
     MenuEntry(_("Users"), "access:users", "user-cog", "user.manage"),
     MenuEntry(_("Offices"), "access:offices", "network", "office.manage"),

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from django.db import connection
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
 from django.utils.timezone import localdate
 
 from crm.org.models import Office
@@ -46,8 +46,15 @@ def add_months(day: date, months: int) -> date:
 @dataclass(frozen=True)
 class MonthSum:
     month: date
-    pieces: int
-    revenue: Decimal
+    pieces: int = 0
+    revenue: Decimal = Decimal(0)
+    cost: Decimal = Decimal(0)
+
+
+def member_ids(customer: Customer) -> list[int]:
+    """The customer's id and those of the customers merged into it: whose usage is its."""
+    merged = Customer.objects.filter(merged_into=customer)
+    return [customer.pk, *merged.values_list("pk", flat=True)]
 
 
 def months_of(
@@ -57,20 +64,21 @@ def months_of(
     last = (today or localdate()).replace(day=1)
     first = add_months(last, 1 - count)
     rows = UsageMonth.objects.filter(
-        customer=customer, month__gte=first, month__lte=last
+        customer__in=member_ids(customer), month__gte=first, month__lte=last
     )
-    sums = {row.month: row for row in rows}
+    sums = {
+        row["month"]: MonthSum(**row)
+        for row in rows.values("month").annotate(
+            pieces=Sum("pieces"), revenue=Sum("revenue"), cost=Sum("cost")
+        )
+    }
     months = [add_months(first, index) for index in range(count)]
-    return [
-        MonthSum(m, sums[m].pieces, sums[m].revenue)
-        if m in sums
-        else MonthSum(m, 0, Decimal(0))
-        for m in months
-    ]
+    return [sums.get(month, MonthSum(month)) for month in months]
 
 
-# One row per customer with usage in either period, then counted by owning office. The
-# month sums serve whole months; other periods read the lines of their partitions.
+# One row per customer with usage in either period, then counted by owning office; merged
+# customers count as their survivor. The month sums serve whole months; other periods read
+# the lines of their partitions.
 RETENTION = """
 WITH active AS (
     SELECT customer_id,
@@ -79,17 +87,25 @@ WITH active AS (
     FROM {table}
     WHERE {day} BETWEEN %(base_first)s AND %(base_last)s
        OR {day} BETWEEN %(current_first)s AND %(current_last)s
-    GROUP BY customer_id)
+    GROUP BY customer_id),
+one AS (
+    SELECT coalesce(c.merged_into_id, c.id) AS id, bool_or(in_base) AS in_base,
+           bool_or(in_current) AS in_current
+    FROM active JOIN customers_customer c ON c.id = active.customer_id GROUP BY 1)
 SELECT c.office_id, count(*) FILTER (WHERE in_base),
        count(*) FILTER (WHERE in_base AND in_current),
        count(*) FILTER (WHERE NOT in_base),
-       count(*) FILTER (WHERE NOT in_base AND EXISTS (
+       count(*) FILTER (WHERE NOT in_base AND (EXISTS (
            SELECT 1 FROM customers_usagemonth m
-           WHERE m.customer_id = c.id AND m.month < date_trunc('month', %(base_first)s::date)))
-FROM active JOIN customers_customer c ON c.id = active.customer_id
+           WHERE m.customer_id = c.id AND m.month < {before}) OR EXISTS (
+           SELECT 1 FROM customers_customer x JOIN customers_usagemonth m
+               ON m.customer_id = x.id AND m.month < {before}
+           WHERE x.merged_into_id = c.id)))
+FROM one JOIN customers_customer c ON c.id = one.id
 JOIN org_office o ON o.id = c.office_id
 WHERE o.path LIKE %(path)s
 GROUP BY c.office_id"""
+BEFORE = "date_trunc('month', %(base_first)s::date)"
 
 
 SMALLEST_CELL = 5  # reliability.md 4.2: what an analyst may see at the least
@@ -146,26 +162,33 @@ def retention_by_office(
         "path": office.path + "%",
     }
     with connection.cursor() as cursor:
-        cursor.execute(RETENTION.format(table=table, day=day), values)
+        cursor.execute(RETENTION.format(table=table, day=day, before=BEFORE), values)
         return {row[0]: Retention(*row[1:]) for row in cursor.fetchall()}
 
 
-def _active(period: Period) -> Exists:
+def _used(rows: QuerySet) -> Q:
+    """Whether the outer customer, or one merged into it, has a row among `rows`.
+
+    COST: the merged ones are few and found once; the rest is an index probe a customer.
+    """
+    merged = rows.filter(customer__merged_into__isnull=False)
+    survivors = merged.values("customer__merged_into")
+    return Q(Exists(rows.filter(customer=OuterRef("pk")))) | Q(pk__in=survivors)
+
+
+def _active(period: Period) -> Q:
     """Whether the outer customer has usage in `period`."""
     if period.is_whole_months:
-        months = UsageMonth.objects.filter(
-            month__gte=period.first, month__lte=period.last
+        return _used(
+            UsageMonth.objects.filter(month__gte=period.first, month__lte=period.last)
         )
-        return Exists(months.filter(customer=OuterRef("pk")))
-    lines = Usage.objects.filter(
-        posted_on__gte=period.first, posted_on__lte=period.last
+    return _used(
+        Usage.objects.filter(posted_on__gte=period.first, posted_on__lte=period.last)
     )
-    return Exists(lines.filter(customer=OuterRef("pk")))
 
 
-def _before(period: Period) -> Exists:
-    earlier = UsageMonth.objects.filter(month__lt=period.first.replace(day=1))
-    return Exists(earlier.filter(customer=OuterRef("pk")))
+def _before(period: Period) -> Q:
+    return _used(UsageMonth.objects.filter(month__lt=period.first.replace(day=1)))
 
 
 GROUPS = ("base", "retained", "lost", "new", "won_back")

@@ -3,17 +3,18 @@
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.utils.timezone import now
+from django.utils.timezone import localdate, now
 from django.utils.translation import gettext as _
 
 from crm import text
 from crm.access.capabilities import require
-from crm.access.models import User
+from crm.access.models import Posting, User
+from crm.access.roles import Role
 from crm.audit import services as audit
 from crm.audit.models import AuditEvent
 from crm.errors import Refused
 from crm.fields import blind_index
-from crm.org.models import Office
+from crm.notify.services import queue_message
 from customers.models import Customer, CustomerPhone, TimelineEntry
 
 REVEALS_PER_HOUR = 30
@@ -21,7 +22,8 @@ LOOKUPS_PER_HOUR = 120
 
 
 def find_by_phone(number: str) -> list[Customer]:
-    """Customers of any bureau with exactly this number, five at most.
+    """Customers of any bureau with exactly this number, five at most, with `is_known`:
+    whether the number is theirs, or was only seen in a complaint.
 
     SECURITY: outside visible_to on purpose (reliability.md 4.2, agent): the whole number
     only, and callers show no more than the minimum card.
@@ -30,8 +32,15 @@ def find_by_phone(number: str) -> list[Customer]:
     if not normal:
         return []
     phones = CustomerPhone.objects.filter(number_index=blind_index(normal))
-    found = Customer.objects.filter(phones__in=phones)
-    return list(found.select_related("office", "manager")[:5])
+    known = phones.filter(level=CustomerPhone.Level.KNOWN)
+    for numbers in (known, phones):  # a suggested number never hides a known one
+        rows = Customer.objects.filter(phones__in=numbers, merged_into=None)
+        found = list(rows.select_related("office", "manager")[:5])
+        for customer in found:
+            customer.is_known = numbers is known
+        if found:
+            return found
+    return []
 
 
 @transaction.atomic
@@ -65,19 +74,41 @@ def _limit(by: User, action: str, most: int, code: str) -> None:
 
 
 @transaction.atomic
-def reveal_phone(phone: CustomerPhone, *, by: User, reason: str) -> str:
-    """The clear number; the audit row is written first, or there is no number.
+def reveal(customer: Customer, field: str, row: int, *, by: User, reason: str) -> str:
+    """One clear value: "phone", "address", "contact" (of row) or "id_number".
 
-    Refused("reveal.too_many") after 30 in an hour.
+    The audit row is written first, or there is no value. Refused("reveal.too_many") after
+    30 in an hour; then supervisors of the office are told (B26).
     """
-    require(by, "customer.reveal")
+    require(by, "customer.reveal", customer.office)
     _limit(by, "customer.revealed", REVEALS_PER_HOUR, "reveal.too_many")
-    details = {"field": "phone", "reason": reason}
-    office = phone.customer.office
+    details = {"field": field, "row": row, "reason": reason}
     audit.record(
-        by, "customer.revealed", phone.customer, office=office, details=details
+        by, "customer.revealed", customer, office=customer.office, details=details
     )
-    return text.written_phone(phone.number)
+    if field == "id_number":
+        return customer.id_number
+    if field == "address":
+        return customer.addresses.get(pk=row).text
+    if field == "contact":
+        contact = customer.contacts.get(pk=row)
+        return f"{contact.name} {contact.remarks}".strip()
+    return text.written_phone(customer.phones.get(pk=row).number)
+
+
+@transaction.atomic
+def sound_alarm(by: User, customer: Customer) -> None:
+    """Tell the supervisors that somebody ran into the limit of reveals: once an hour."""
+    above = Posting.objects.in_force(localdate()).filter(role=Role.SUPERVISOR)
+    for posting in above.select_related("user", "office"):
+        if posting.office.contains(customer.office):
+            queue_message(
+                "in_app",
+                subject=_("%(name)s has reached the hourly limit of reveals")
+                % {"name": by},
+                to_user=posting.user,
+                key=f"reveals:{by.pk}:{now():%Y%m%d%H}:{posting.user_id}",
+            )
 
 
 @transaction.atomic
@@ -102,45 +133,17 @@ def add_timeline_entry(
     return entry
 
 
-@transaction.atomic
-def create_customer(
-    *,
-    by: User | None,
-    office: Office,
-    code: str,
-    name: str,
-    kind: str,
-    segment: str = Customer.Segment.CASUAL,
-    manager: User | None = None,
-    phone: str = "",
-    address: str = "",
-) -> Customer:
-    """Make a customer record. The caller has settled that `by` may."""
-    customer = Customer(
-        office=office,
-        code=code,
-        kind=kind,
-        segment=segment,
-        manager=manager,
-        address=address,
-    )
-    customer.set_name(name)
-    customer.save(force_insert=True)
-    if phone:
-        add_phone(customer, phone)
-    audit.record(
-        by, "customer.created", customer, office=office, details={"code": code}
-    )
-    return customer
+def locked(customer: Customer) -> Customer:
+    """The customer's row, locked, with its office; Refused once it was merged or erased.
 
-
-def add_phone(customer: Customer, number: str) -> CustomerPhone:
-    """Add a number in its normal form; the caller has checked that it is one."""
-    normal = text.normalise_phone(number)
-    is_mobile = normal.startswith("+861")
-    return CustomerPhone.objects.create(
-        customer=customer,
-        number=normal,
-        number_index=blind_index(normal),
-        type=CustomerPhone.Type.MOBILE if is_mobile else CustomerPhone.Type.OFFICE,
+    RACE: every change of a record takes this lock first.
+    """
+    row = (
+        Customer.objects.select_for_update(of=("self",))
+        .select_related("office")
+        .get(pk=customer.pk)
     )
+    if row.merged_into_id or row.erased_at:
+        message = _("This record was merged or erased; it does not change any more.")
+        raise Refused("customer.closed", message)
+    return row

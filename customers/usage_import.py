@@ -6,7 +6,6 @@ ref) when a column is mapped to `ref`. Two equal lines in a file are two sales.
 
 import csv
 import io
-from datetime import date
 
 from django.db import connection, transaction
 from django.utils.translation import gettext_lazy as _
@@ -23,6 +22,7 @@ from crm.transfer.targets import (
     clean_text,
 )
 from customers.models import Customer
+from customers.partitions import ensure_partition
 
 COLUMNS = (
     Column(
@@ -72,6 +72,7 @@ COLUMNS = (
         False,
         ("寄达地", "目的地", "destination"),
     ),
+    Column("cost", _("Cost"), clean_amount, False, ("成本", "cost")),
     Column("payment", _("Payment"), clean_text(20), False, ("付款方式", "支付方式")),
     Column(
         "ref",
@@ -86,7 +87,7 @@ STAGING = """
 CREATE TEMP TABLE IF NOT EXISTS staging (
     line bigint, code text, posted_on date, pieces int, revenue numeric(14,2),
     product text DEFAULT '', region text DEFAULT '', payment text DEFAULT '',
-    ref text DEFAULT '', name text DEFAULT ''
+    ref text DEFAULT '', name text DEFAULT '', cost numeric(14,2) DEFAULT 0
 ) ON COMMIT DROP"""
 NEW_CUSTOMERS = """
 SELECT s.code, max(s.name) FROM staging s
@@ -96,16 +97,18 @@ WHERE c.id IS NULL GROUP BY s.code"""
 # An unknown customer counts as a person, whose name is masked (GB/T 41833).
 INSERT_NAMELESS = """
 INSERT INTO customers_customer (office_id, code, kind, segment, name, pinyin, initials,
-    name_bigrams, address, created_at)
-SELECT %s, code, 'individual', 'casual', '', '', '', '{}', '', now()
+    name_bigrams, created_at)
+SELECT %s, code, 'individual', 'casual', '', '', '', '{}', now()
 FROM (SELECT DISTINCT code FROM staging) s
 WHERE NOT EXISTS (SELECT 1 FROM customers_customer c
                   WHERE c.office_id = %s AND c.code = s.code)
 ORDER BY code"""
 KEEP_NEW_REFS = """
 WITH firsts AS (SELECT min(line) AS line, ref FROM staging GROUP BY ref),
-     fresh AS (INSERT INTO customers_usageref (office_id, ref)
-               SELECT %s, ref FROM firsts ORDER BY ref ON CONFLICT DO NOTHING RETURNING ref)
+     fresh AS (INSERT INTO customers_usageref (office_id, ref, customer_id)
+               SELECT %(office)s, firsts.ref, c.id FROM firsts JOIN staging s USING (line)
+               JOIN customers_customer c ON c.office_id = %(office)s AND c.code = s.code
+               ORDER BY ref ON CONFLICT DO NOTHING RETURNING ref)
 DELETE FROM staging s WHERE NOT EXISTS (
     SELECT 1 FROM fresh JOIN firsts USING (ref) WHERE fresh.ref = s.ref AND firsts.line = s.line)"""
 # One join for both tables; in the customers' order, which spares their indexes.
@@ -116,14 +119,18 @@ WITH joined AS MATERIALIZED (
     ORDER BY c.id, s.posted_on),
 lines AS (
     INSERT INTO customers_usage
-        (posted_on, customer_id, source_id, line, pieces, revenue, product, region, payment)
-    SELECT posted_on, customer_id, %(source)s, line, pieces, revenue, product, region, payment
+        (posted_on, customer_id, source_id, line, pieces, revenue, product, region, payment,
+         cost)
+    SELECT posted_on, customer_id, %(source)s, line, pieces, revenue, product, region, payment,
+           cost
     FROM joined)
-INSERT INTO customers_usagemonth AS m (customer_id, month, lines, pieces, revenue)
-SELECT customer_id, date_trunc('month', posted_on)::date, count(*), sum(pieces), sum(revenue)
+INSERT INTO customers_usagemonth AS m (customer_id, month, lines, pieces, revenue, cost)
+SELECT customer_id, date_trunc('month', posted_on)::date, count(*), sum(pieces), sum(revenue),
+       sum(cost)
 FROM joined GROUP BY 1, 2 ORDER BY 1, 2
 ON CONFLICT (customer_id, month) DO UPDATE SET lines = m.lines + excluded.lines,
-    pieces = m.pieces + excluded.pieces, revenue = m.revenue + excluded.revenue"""
+    pieces = m.pieces + excluded.pieces, revenue = m.revenue + excluded.revenue,
+    cost = m.cost + excluded.cost, is_summed = false"""
 EQUAL_LINES = """
 SELECT count(*) FROM staging s
 JOIN customers_customer c ON c.office_id = %s AND c.code = s.code
@@ -145,7 +152,7 @@ def load(
         created = _create_customers(cursor, office, are_named="name" in columns)
         imported = [line[0] for line in lines]
         if "ref" in columns:
-            cursor.execute(KEEP_NEW_REFS, [office.pk])
+            cursor.execute(KEEP_NEW_REFS, {"office": office.pk})
             cursor.execute("SELECT line FROM staging ORDER BY line")
             imported = [row[0] for row in cursor.fetchall()]
         _make_partitions(cursor)
@@ -203,31 +210,7 @@ def _make_partitions(cursor) -> None:
         "SELECT DISTINCT date_trunc('month', posted_on)::date FROM staging ORDER BY 1"
     )
     for (month,) in cursor.fetchall():
-        ensure_partition(cursor, month)
-
-
-def ensure_partition(cursor, month: date) -> None:
-    """Make the month's partition if it is missing.
-
-    RACE: under a lock of its own; ATTACH, unlike CREATE … PARTITION OF, lets readers
-    and writers of the other months go on.
-    """
-    name = f"customers_usage_p{month:%Y%m}"
-    cursor.execute("SELECT to_regclass(%s)", [name])
-    if cursor.fetchone()[0]:
-        return
-    cursor.execute("SELECT pg_advisory_xact_lock(hashtext('customers_usage'))")
-    cursor.execute("SELECT to_regclass(%s)", [name])
-    if cursor.fetchone()[0]:
-        return
-    following = date(month.year + month.month // 12, month.month % 12 + 1, 1)
-    cursor.execute(
-        f"CREATE TABLE {name} (LIKE customers_usage INCLUDING ALL EXCLUDING IDENTITY)"
-    )
-    cursor.execute(
-        f"ALTER TABLE customers_usage ATTACH PARTITION {name} FOR VALUES FROM (%s) TO (%s)",
-        [month, following],
-    )
+        ensure_partition(cursor, month, "customers_usage")
 
 
 TARGET = Target("usage", _("Usage ledger"), COLUMNS, load, likeness)

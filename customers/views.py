@@ -1,25 +1,42 @@
 """Customer list, search, page, and the panels other apps' pages show."""
 
-from django.db.models import QuerySet
+from django.core.exceptions import ObjectDoesNotExist
+from django.db.models import Q, QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext_lazy
 from django.views.decorators.http import require_POST
 
-from crm import charts
-from crm.access.capabilities import AuthedRequest, needs
+from crm import charts, text
+from crm.access.capabilities import AuthedRequest, may, needs
 from crm.access.models import User
+from crm.access.once import once
 from crm.access.scoping import offices_of
 from crm.audit import services as audit
 from crm.errors import Refused
+from crm.numbers import mask_id_number
 from crm.web import PAGE_ROWS, TOTAL_CAP, keyset_page
-from customers import services
+from customers import notes, services
 from customers.forms import FilterForm, RevealForm
-from customers.models import Customer, CustomerPhone
+from customers.ledger import BUCKETS, ageing_of
+from customers.models import Customer, TimelineEntry
+from customers.panel_forms import NoteForm
+from customers.panels import PANELS
 from customers.queries import months_of, retention_group
+from customers.search import find
+from customers.service_points import points_of
 
 BY_NAME = ["pinyin", "pk"]
+TIMELINE_ROWS = 20
+TIMELINE_KINDS = [
+    ("", pgettext_lazy("timeline", "All")),
+    ("note", pgettext_lazy("timeline", "Notes")),
+    ("complaint", pgettext_lazy("timeline", "Complaints")),
+    ("opportunity", pgettext_lazy("timeline", "Opportunities")),
+]
 
 
 def filtered(request: AuthedRequest, form: FilterForm) -> QuerySet[Customer]:
@@ -66,21 +83,29 @@ def search(request: AuthedRequest) -> HttpResponse:
     if request.method == "POST":
         query = request.POST.get("q", "").replace("\x00", "").strip()[:60]
         request.session["search"] = query
-        rows = _found(request, query)
-        audit.record(request.user, "customer.searched", details={"found": len(rows)})
-        return redirect(rows[0] if len(rows) == 1 else "customers:search")
+        hits = find(request.user, query)
+        audit.record(request.user, "customer.searched", details={"found": len(hits)})
+        only = hits[0].customer if len(hits) == 1 else None
+        return redirect(only or "customers:search")
     query = request.session.get("search", "")
-    context = {"rows": _found(request, query), "query": query, "limit": PAGE_ROWS}
+    hits = find(request.user, query)
+    _dress([hit.customer for hit in hits], request.user)
+    context = {"hits": hits, "query": query, "limit": PAGE_ROWS, "outside": []}
+    if not hits and text.normalise_phone(query):
+        context |= _outside(request.user, query)
     return render(request, "customers/search.html", context)
 
 
-def _found(request: AuthedRequest, query: str) -> list[Customer]:
-    if not query:
-        return []
-    found = Customer.objects.visible_to(request.user).matching(query).for_list()
-    rows = list(found.order_by(*BY_NAME)[:PAGE_ROWS])
-    _dress(rows, request.user)
-    return rows
+def _outside(user: User, query: str) -> dict:
+    """A whole number that nobody in scope has: the minimum card of whoever has it."""
+    try:
+        found = services.lookup_by_phone(query, by=user)
+    except Refused as refusal:
+        audit.record(user, refusal.code, result="denied")
+        return {"refusal": str(refusal)}
+    for customer in found:
+        customer.shown_name = customer.name_for(user)
+    return {"outside": found}
 
 
 def _dress(rows: list[Customer], user: User) -> dict[str, dict[str, str]]:
@@ -101,54 +126,160 @@ def _dress(rows: list[Customer], user: User) -> dict[str, dict[str, str]]:
 
 @needs("customer.view")
 def detail(request: AuthedRequest, pk: int) -> HttpResponse:
-    customer = get_object_or_404(
-        Customer.objects.visible_to(request.user).select_related(
-            "office", "manager", "assistant"
-        ),
-        pk=pk,
-    )
-    phones = [
-        (phone, phone.number_for(request.user)) for phone in customer.phones.all()
-    ]
-    months = months_of(customer)
+    """The frame of the 360° page; its panels load themselves. A merged one leads on."""
+    related = ("office", "manager", "assistant", "household", "parent")
+    rows = Customer.objects.visible_to(request.user).select_related(*related)
+    customer = rows.filter(pk=pk).first()
+    if customer is None:
+        survivors = Customer.objects.visible_to(request.user)
+        return redirect(get_object_or_404(survivors, merged__pk=pk))
+    months = months_of(customer, count=25)
+    this, before = months[12:], months[:13]
     chart = charts.columns(
-        [f"{m.month:%y-%m}" for m in months],
-        [float(m.revenue) for m in months],
+        [f"{m.month:%y-%m}" for m in this],
+        [float(m.revenue) for m in this],
         unit=_("yuan"),
         label=_("Revenue by month; the figures follow as a table."),
+        before=[float(m.revenue) for m in before]
+        if any(m.revenue for m in before)
+        else (),
+        before_label=_("a year before"),
     )
+    ageing = ageing_of(customer)
+    user = request.user
     context = {
         "customer": customer,
-        "name": customer.name_for(request.user),
-        "is_own": customer.is_of(request.user),
-        "phones": phones,
-        "months": months,
+        "name": customer.name_for(user),
+        "id_number": mask_id_number(customer.id_number),
+        "facts": _facts(customer),
+        "months": list(zip(this, before, strict=True)),
+        "year": sum(m.revenue for m in this[1:]),
+        "profit": sum(m.revenue - m.cost for m in this[1:]),
+        "has_cost": any(m.cost for m in this),
         "chart": chart,
-        "timeline": customer.timeline.order_by("-at")[:20],
-        "reveal_form": RevealForm(),
+        "points": points_of(customer),
+        "ageing": ageing,
+        "buckets": list(zip(BUCKETS, ageing.overdue, strict=True)),
+        "relatives": _relatives(customer, user),
+        "panels": PANELS,
+        "may_edit": may(user, "customer.edit", customer.office),
+        "may_merge": may(user, "customer.merge", customer.office),
     }
     return render(request, "customers/detail.html", context)
 
 
+def _facts(customer: Customer) -> list[tuple[str, str]]:
+    """The filled fields of the record with their labels, in the reader's language."""
+    names = (
+        "kind segment credit_code nature industry size strategic_class source legal_basis "
+        "membership signing_habit service_plan list_state"
+    )
+    found = []
+    for name in names.split():
+        field = Customer._meta.get_field(name)
+        shown = getattr(
+            customer, f"get_{name}_display", lambda n=name: getattr(customer, n)
+        )()
+        if shown:
+            found.append((capfirst(field.verbose_name), shown))
+    flags = ("is_headquarters", "is_potential_key_account", "legal_hold")
+    marks = [
+        str(Customer._meta.get_field(name).verbose_name)
+        for name in flags
+        if getattr(customer, name)
+    ]
+    return [*found, (_("Marks"), ", ".join(marks))] if marks else found
+
+
+def _relatives(customer: Customer, user: User) -> list[tuple[str, Customer]]:
+    """Parent, children and household, as far as the reader sees them. One query."""
+    rule = Q(parent=customer) | Q(pk=customer.parent_id)
+    if customer.household_id:
+        rule |= Q(household=customer.household_id)
+    rows = Customer.objects.visible_to(user).filter(rule).exclude(pk=customer.pk)
+    found = []
+    for row in rows.select_related("office").order_by("pinyin")[:30]:
+        row.shown_name = row.name_for(user)
+        word = _("Household")
+        if row.pk == customer.parent_id:
+            word = _("Parent")
+        elif row.parent_id == customer.pk:
+            word = _("Child")
+        found.append((word, row))
+    return found
+
+
+@needs("customer.view")
+def timeline(request: AuthedRequest, pk: int) -> HttpResponse:
+    """One page of the timeline under a filter of kinds; a POST writes a note into it."""
+    visible = Customer.objects.visible_to(request.user).select_related("office")
+    customer = get_object_or_404(visible, pk=pk)
+    form, status = NoteForm(request.POST or None), 200
+    if request.method == "POST":
+        if form.is_valid():
+            once(request, lambda: _write_note(request, customer, form))
+            form = NoteForm()
+        else:
+            status = 422
+    kind = request.GET.get("kind", "")
+    rows = customer.timeline.select_related("by").order_by("-at", "-pk")
+    if kind == "note":
+        rows = rows.filter(kind__in=TimelineEntry.Note.values)
+    elif kind:
+        rows = rows.filter(kind=kind)
+    after = request.GET.get("before", "")
+    if after.isascii() and after.isdigit() and len(after) < 19:
+        rows = _older(rows, customer, int(after))
+    entries = list(rows[: TIMELINE_ROWS + 1])
+    context = {
+        "customer": customer,
+        "entries": entries[:TIMELINE_ROWS],
+        "next": entries[TIMELINE_ROWS - 1].pk if len(entries) > TIMELINE_ROWS else "",
+        "kind": kind,
+        "kinds": TIMELINE_KINDS,
+        "note_form": form,
+        "may_edit": may(request.user, "customer.edit", customer.office),
+        "is_more": bool(after),
+    }
+    return render(request, "customers/_timeline.html", context, status=status)
+
+
+def _older(rows: QuerySet, customer: Customer, pk: int) -> QuerySet:
+    """The entries behind one of them: by time, so flat at any depth."""
+    last = customer.timeline.filter(pk=pk).values_list("at", flat=True).first()
+    if last is None:
+        raise Http404
+    return rows.filter(Q(at__lt=last) | Q(at=last, pk__lt=pk))
+
+
+def _write_note(request: AuthedRequest, customer: Customer, form: NoteForm) -> str:
+    typed = form.cleaned_data
+    notes.add_note(customer, by=request.user, kind=typed["kind"], text=typed["text"])
+    return ""
+
+
 @require_POST
 @needs("customer.reveal")
-def reveal(request: AuthedRequest, pk: int) -> HttpResponse:
-    """One clear number, for a reason, audited before it is shown."""
-    visible = Customer.objects.visible_to(request.user)
-    phones = CustomerPhone.objects.filter(customer__in=visible).select_related(
-        "customer__office"
+def reveal(request: AuthedRequest, pk: int, field: str, row: int) -> HttpResponse:
+    """One clear value, for a reason, audited before it is shown."""
+    customer = get_object_or_404(
+        Customer.objects.visible_to(request.user).select_related("office"), pk=pk
     )
-    phone = get_object_or_404(phones, pk=pk)
+    if field not in ("phone", "address", "contact", "id_number"):
+        raise Http404
     form = RevealForm(request.POST)
-    context = {"phone": phone, "shown": "", "refusal": ""}
+    context = {"customer": customer, "field": field, "row": row}
     if form.is_valid():
+        reason = form.cleaned_data["reason"]
         try:
-            reason = form.cleaned_data["reason"]
-            context["shown"] = services.reveal_phone(
-                phone, by=request.user, reason=reason
+            context["shown"] = services.reveal(
+                customer, field, row, by=request.user, reason=reason
             )
+        except ObjectDoesNotExist as missing:
+            raise Http404 from missing
         except Refused as refusal:
             context["refusal"] = str(refusal)
-            audit.record(request.user, refusal.code, phone.customer, result="denied")
-    status = 200 if context["shown"] else 422
-    return render(request, "customers/_phone.html", context, status=status)
+            audit.record(request.user, refusal.code, customer, result="denied")
+            services.sound_alarm(request.user, customer)
+    status = 200 if context.get("shown") else 422
+    return render(request, "customers/_revealed.html", context, status=status)

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.contrib.auth import login
 from django.http import HttpRequest
 from django.test import Client
+from django.utils.timezone import localdate, now
 
 from complaints.models import Complaint
 from complaints.services import create_complaint
@@ -19,8 +20,8 @@ from crm.access.models import Posting, User
 from crm.access.roles import Role
 from crm.org import holidays
 from crm.org.models import Office
-from customers.models import Customer
-from customers.services import create_customer
+from customers.models import Customer, DuplicatePair, Task
+from customers.records import create_customer
 
 PASSWORD = "a-long-password-1"
 numbers = count(1)
@@ -116,6 +117,23 @@ def customer(where: Office, **facts) -> Customer:
         **facts,
     }
     return create_customer(by=None, office=where, **facts)
+
+
+def pair(first: Customer, second: Customer, **facts) -> DuplicatePair:
+    facts = {"reasons": ["phone"], "score": 90, "seen_at": now(), **facts}
+    ordered = sorted((first, second), key=lambda row: row.pk)
+    return DuplicatePair.objects.create(first=ordered[0], second=ordered[1], **facts)
+
+
+def task(about: Customer, assignee: User | None) -> Task:
+    return Task.objects.create(
+        customer=about,
+        kind="stale",
+        title="Check the record with the customer",
+        due_on=localdate(),
+        assignee=assignee,
+        source=f"test:{next(numbers)}",
+    )
 
 
 def complaint(by: User, where: Office, **facts) -> Complaint:

@@ -21,6 +21,9 @@ from crm.audit.models import AuditEvent
 from crm.org.models import CalendarDay, Office
 from crm.transfer import services as transfer
 from crm.transfer.forms import EXAMPLE
+from customers.ledger import attach_file as attach_scan
+from customers.ledger import save_contract
+from customers.merging import merge
 from customers.models import Customer
 from tests import factories as make
 
@@ -76,7 +79,25 @@ ROUTES = {
     "dashboards:audit": Route("audit.view"),
     "customers:list": Route("customer.view"),
     "customers:search": Route("customer.view", "post"),
+    "customers:today": Route("task.view"),
+    "customers:task_done": Route("task.view", "post", "task"),
+    "customers:corrections": Route("customer.correct"),
+    "customers:new": Route("customer.create"),
+    "customers:likely": Route("customer.create", "post"),
+    "customers:duplicates": Route("customer.merge"),
+    "customers:sweep": Route("customer.merge", "post"),
+    "customers:pair": Route("customer.merge", of="pair"),
+    "customers:different": Route("customer.merge", "post", "pair"),
+    "customers:unmerge": Route("customer.merge", "post", "merge"),
+    "customers:contract_file": Route("customer.view", of="contract_file"),
     "customers:detail": Route("customer.view", of="customer"),
+    "customers:edit": Route("customer.edit", of="customer"),
+    "customers:verify": Route("customer.edit", "post", "customer"),
+    "customers:timeline": Route("customer.view", of="customer"),
+    "customers:behaviour": Route("customer.view", of="customer"),
+    "customers:of_customer": Route("customer.view", of="customer"),
+    "customers:panel": Route("customer.view", of="panel"),
+    "customers:panel_row": Route("customer.view", "post", "panel_row"),
     "customers:reveal": Route("customer.reveal", "post", "phone"),
     "complaints:list": Route("complaint.view"),
     "complaints:new": Route("complaint.create"),
@@ -87,6 +108,7 @@ ROUTES = {
     ),
     "complaints:detail": Route("complaint.view", of="complaint"),
     "complaints:move": Route("complaint.move", "post", "complaint"),
+    "complaints:correct": Route("customer.correct", "post", "complaint"),
     "complaints:attach": Route("complaint.attach", "post", "complaint"),
     "api-customer-list": Route("customer.view"),
     "api-customer-detail": Route("customer.view", of="api_customer"),
@@ -129,12 +151,32 @@ def things(cast, where, owner, agent) -> dict:
     posting = Posting.objects.get(user=account)
     day = CalendarDay.objects.create(office=where, date="2026-05-04", is_working=False)
     session = account.sessions.create(session_key=f"key-{where.code}")
+    phone = customer.phones.get(level="known")
+    twins = [make.customer(where, manager=owner) for _one in range(4)]
+    pair = make.pair(*twins[:2])
+    joined = merge(*twins[2:], by=None)
+    task = make.task(customer, owner)
+    contract = save_contract(
+        customer, by=None, number="HT-1", starts_on="2026-01-01", ends_on="2026-12-31"
+    )
+    scan = attach_scan(contract, by=None, name="a.pdf", data=b"%PDF-1.7")
     return {
         "customer": {"pk": customer.pk},
         "api_customer": {"pk": customer.pk},
         "complaint": {"ref": complaint.ref},
         "api_complaint": {"ref": complaint.ref},
-        "phone": {"pk": customer.phones.get().pk},
+        "phone": {"pk": customer.pk, "field": "phone", "row": phone.pk},
+        "panel": {"pk": customer.pk, "name": "phones"},
+        "panel_row": {
+            "pk": customer.pk,
+            "name": "phones",
+            "row": phone.pk,
+            "action": "invalid",
+        },
+        "pair": {"pk": pair.pk},
+        "merge": {"pk": joined.pk},
+        "task": {"pk": task.pk},
+        "contract_file": {"pk": scan.pk},
         "file": {"pk": file.pk},
         "import": {"pk": batch.pk},
         "account": {"pk": account.pk},
@@ -147,11 +189,25 @@ def things(cast, where, owner, agent) -> dict:
 
 MISSING = {
     **dict.fromkeys(
-        ["customer", "api_customer", "phone", "account", "posting", "day"],
+        [
+            "customer",
+            "api_customer",
+            "account",
+            "posting",
+            "day",
+            "pair",
+            "merge",
+            "task",
+        ],
         {"pk": 99999999},
     ),
+    "phone": {"pk": 99999999, "field": "phone", "row": 1},
+    "panel": {"pk": 99999999, "name": "phones"},
+    "panel_row": {"pk": 99999999, "name": "phones", "row": 1, "action": "invalid"},
     **dict.fromkeys(["complaint", "api_complaint"], {"ref": "C-1"}),
-    **dict.fromkeys(["file", "import", "session"], {"pk": uuid.UUID(int=7)}),
+    **dict.fromkeys(
+        ["file", "import", "session", "contract_file"], {"pk": uuid.UUID(int=7)}
+    ),
     "office": {"code": "nowhere"},
 }
 

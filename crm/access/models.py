@@ -176,3 +176,21 @@ class SecondFactor(models.Model):
 
     def __str__(self) -> str:
         return f"second factor of {self.user_id}"
+
+
+class Submission(models.Model):
+    """A form that was sent: the same token again gets the same answer, and no second row.
+
+    Tokens are forgotten after a day by access.clean.
+    """
+
+    token = models.UUIDField(primary_key=True)
+    user = models.ForeignKey(User, models.CASCADE, related_name="+")
+    answer = models.CharField(max_length=200, blank=True)
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["at"], name="submission_at")]
+
+    def __str__(self) -> str:
+        return str(self.token)

@@ -25,6 +25,13 @@ CAPABILITIES: dict[str, set[Role]] = {
     "customer.view": {A, M, S},
     "customer.lookup": {A, M, S},  # exact phone, any bureau, minimum card, audited
     "customer.reveal": {A, M, S},
+    "customer.create": {A, M, S},
+    "customer.edit": {A, M, S},
+    "customer.correct": {A, H, M, S},  # ask for a correction, from any department
+    "customer.assign": {S},  # managers, offices, segments by hand
+    "customer.merge": {S},
+    "contract.edit": {M, S},
+    "task.view": {M, S},
     "complaint.view": {A, H, M, S},
     "complaint.create": {A, M, S},
     "complaint.move": {A, H, S},

@@ -1,10 +1,12 @@
 """Ending sessions, and clearing what has expired."""
 
+from datetime import timedelta
+
 from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.utils.timezone import now
 
-from crm.access.models import SignedInSession, User
+from crm.access.models import SignedInSession, Submission, User
 from crm.audit import services as audit
 from crm.jobs import schedule
 
@@ -21,9 +23,10 @@ def end_sessions(user: User, *, by: User | None, keep: str = "") -> int:
 
 
 def clean_step(job) -> bool:
-    """Job: drop expired sessions and old ledger rows."""
+    """Job: drop expired sessions, tokens of sent forms, and old ledger rows."""
     Session.objects.filter(expire_date__lt=now()).delete()
     alive = Session.objects.values("session_key")
     SignedInSession.objects.exclude(session_key__in=alive).delete()
+    Submission.objects.filter(at__lt=now() - timedelta(days=1)).delete()
     schedule.forget_old()
     return True

@@ -17,15 +17,16 @@ from crm import text
 from crm.access.models import Posting, User
 from crm.audit import services as audit
 from crm.dashboards import retention
-from crm.demo import names, province
-from crm.fields import blind_index
+from crm.demo import names, province, records
+from crm.jobs.running import run_inline
+from crm.jobs.services import enqueue
 from crm.notify.services import queue_message
 from crm.org import holidays
 from crm.org.calendar import WorkCalendar
 from crm.org.models import Office, WorkWindow
 from crm.org.queries import calendar_of
 from crm.transfer.models import SourceFile
-from customers.models import Customer, CustomerPhone, TimelineEntry
+from customers.models import Customer, TimelineEntry
 from customers.queries import add_months
 from customers.usage_import import load
 
@@ -72,6 +73,8 @@ def seed() -> dict[str, int]:
     users = _users(offices)
     customers = _customers(rng, offices, users)
     lines = _usage(rng, customers, today)
+    run_inline(enqueue("customers.days"))
+    records.finish(rng, customers, users)
     complaints = _complaints(rng, customers, users, offices)
     base, current = retention.default_periods(today)
     for earlier in range(retention.TREND_POINTS):
@@ -163,7 +166,6 @@ def _customers(
             segment=rng.choices(
                 ["contract", "standard", "casual", "prospect"], [40, 25, 30, 5]
             )[0],
-            address=names.address(rng, office.name.removesuffix("邮政局")),
         )
         place = office.name[:2]
         customer.set_name(names.person(rng) if is_person else names.company(rng, place))
@@ -173,15 +175,7 @@ def _customers(
         for customer in own:
             customer.manager = users[manager]
     Customer.objects.bulk_create(customers, batch_size=1000)
-    phones = []
-    for number, customer in enumerate(customers, start=1):
-        normal = text.normalise_phone(f"1300000{number:04d}")
-        phones.append(
-            CustomerPhone(
-                customer=customer, number=normal, number_index=blind_index(normal)
-            )
-        )
-    CustomerPhone.objects.bulk_create(phones, batch_size=1000)
+    records.seed(rng, customers, users)
     return customers
 
 

@@ -43,6 +43,7 @@ class Message(models.Model):
 
     class Purpose(models.TextChoices):
         SERVICE = "service", _("Service")
+        CARE = "care", _("Care and greetings")
         MARKETING = "marketing", _("Marketing")
 
     channel = models.CharField(max_length=10, choices=Channel)

@@ -1,5 +1,6 @@
 """The few tags that templates need. Icons are drawn inline from the lucide package."""
 
+import uuid
 from functools import lru_cache
 from typing import Any
 
@@ -41,6 +42,12 @@ def badge(text: Any, tone: str = "muted", icon_name: str = "circle-dot") -> Safe
 
 
 @register.simple_tag
+def once_token() -> SafeString:
+    """A hidden field that makes a form act once however often it is sent."""
+    return format_html('<input type="hidden" name="token" value="{}">', uuid.uuid4())
+
+
+@register.simple_tag
 def state_badge(complaint: Any) -> SafeString:
     tone, icon_name = workflow.tone(complaint.state)
     return badge(complaint.get_state_display(), tone, icon_name)
@@ -60,6 +67,11 @@ def percent(value: float | None) -> str:
 @register.filter
 def money(value: Any) -> str:
     return f"{value:,.2f}"
+
+
+@register.filter
+def words(text: str) -> list[str]:
+    return text.split()
 
 
 @register.filter

@@ -4,7 +4,6 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from complaints.models import Complaint
-from customers.models import Customer
 from tests import factories as make
 from tests.browser.conftest import sign_in
 
@@ -17,6 +16,12 @@ PAGES = {
         "/complaints/{ref}/",
         "/customers/",
         "/customers/{pk}/",
+        "/customers/{pk}/edit/",
+        "/customers/new/",
+        "/customers/today/",
+        "/customers/corrections/",
+        "/customers/duplicates/",
+        "/customers/duplicates/{pair}/",
         "/imports/",
         "/imports/new/",
         "/inbox/",
@@ -41,8 +46,9 @@ def test_pages_are_accessible_and_fit(site, place, width, theme, language):
     make.complaint(place.lin, place.wuhan, customer=customer)
     names = {
         "ref": Complaint.objects.get().ref,
-        "pk": Customer.objects.get().pk,
+        "pk": customer.pk,
         "user": place.lin.pk,
+        "pair": make.pair(customer, make.customer(place.wuhan)).pk,
     }
     site.set_viewport_size({"width": width, "height": 900})
     for cookie, value in (("theme", theme), ("language", language)):

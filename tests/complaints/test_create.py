@@ -60,8 +60,8 @@ def test_it_is_on_the_customers_page_and_counted_on_the_board(cast, caller, clie
     make.sign_in(client, cast.chen)
     entry = TimelineEntry.objects.get(customer=caller)
     assert (entry.title, entry.state, entry.is_open) == ("Delay", "New", True)
-    page = client.get(caller.get_absolute_url()).content.decode()
-    assert entry.ref in page
+    page = client.get(reverse("customers:timeline", args=[caller.pk]))
+    assert entry.ref in page.content.decode()
     board = client.get(reverse("dashboards:board")).content.decode()
     assert re.search(r'id="kpi-open">.*?<span class="kpi-value">1<', board, re.S)
 

@@ -5,7 +5,7 @@ from cryptography.exceptions import InvalidTag
 from django.db import connection
 
 from crm import fields
-from customers.models import Customer
+from customers.models import CustomerAddress
 from tests import factories as make
 
 
@@ -47,9 +47,9 @@ def test_no_clear_phone_or_address_lies_in_the_tables(cast):
             "SELECT number, encode(number_index, 'escape') FROM customers_customerphone"
         )
         number, index = cursor.fetchone()
-        cursor.execute("SELECT address FROM customers_customer")
+        cursor.execute("SELECT text FROM customers_customeraddress")
         address = bytes(cursor.fetchone()[0])
     assert b"12345678" not in bytes(number)
     assert "12345678" not in index
     assert "中山路".encode() not in address
-    assert Customer.objects.get().address == "中山路1号2栋303室"
+    assert CustomerAddress.objects.get().text == "中山路1号2栋303室"

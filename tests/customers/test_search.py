@@ -4,9 +4,30 @@ import pytest
 from django.urls import reverse
 
 from crm.audit.models import AuditEvent
-from customers.models import Customer
+from crm.notify.models import Message
+from customers.ledger import save_contract
+from customers.models import Customer, UsageRef
+from customers.records import add_external_id
 from customers.services import REVEALS_PER_HOUR
 from tests import factories as make
+
+
+def _known_by_much(cast) -> Customer:
+    firm = make.customer(
+        cast.wuchang,
+        manager=cast.zhao,
+        name="武汉市邮科电子有限公司",
+        code="HB-77",
+        aliases=["邮电器材"],
+        credit_code="91420100MA4KMGEH6J",
+    )
+    dates = {"starts_on": "2026-01-01", "ends_on": "2026-12-31"}
+    save_contract(firm, by=None, number="HT-2026-7", **dates)
+    add_external_id(firm, "contract", "EXT-9")
+    UsageRef.objects.create(
+        office=cast.wuchang, ref="EA000000001CN", customer_id=firm.pk
+    )
+    return firm
 
 
 @pytest.fixture
@@ -18,10 +39,9 @@ def people(cast):
             name="王秀英",
             kind="individual",
             phone="13900000001",
+            id_number="11010519491231002X",
         ),
-        "firm": make.customer(
-            cast.wuchang, manager=cast.zhao, name="武汉市邮科电子有限公司", code="HB-77"
-        ),
+        "firm": _known_by_much(cast),
         "other": make.customer(cast.wuhan, name="武汉市东湖商贸有限公司"),
         "far": make.customer(
             cast.yichang, manager=cast.mei, name="宜昌邮科电子有限公司"
@@ -43,6 +63,14 @@ def people(cast):
         ("ykdz", "firm"),
         ("hb-77", "firm"),
         ("HB-7", "firm"),
+        ("0001", "wang"),
+        ("00000001", "wang"),
+        ("邮电器材", "firm"),  # an alias
+        ("HT-2026-7", "firm"),
+        ("EXT-9", "firm"),
+        ("EA000000001CN", "firm"),
+        ("91420100MA4KMGEH6J", "firm"),
+        ("11010519491231002x", "wang"),
     ],
 )
 def test_a_manager_finds_own_customers_by_any_scrap(cast, people, client, query, found):
@@ -89,11 +117,12 @@ def test_a_manager_sees_only_the_own_portfolio(cast, people):
 def test_a_person_is_clear_to_their_manager_and_masked_to_others(cast, people, client):
     url = people["wang"].get_absolute_url()
     make.sign_in(client, cast.zhao)
-    own = client.get(url).content.decode()
+    panel = reverse("customers:panel", args=[people["wang"].pk, "phones"])
+    own = client.get(url).content.decode() + client.get(panel).content.decode()
     assert "王秀英" in own
     assert "13900000001" in own
     make.sign_in(client, cast.chen)
-    masked = client.get(url).content.decode()
+    masked = client.get(url).content.decode() + client.get(panel).content.decode()
     assert "王**" in masked
     assert "王秀英" not in masked
     assert "0000001" not in masked
@@ -102,22 +131,24 @@ def test_a_person_is_clear_to_their_manager_and_masked_to_others(cast, people, c
 def test_a_number_is_revealed_for_a_reason_and_written_down_first(cast, people, client):
     make.sign_in(client, cast.chen)
     phone = people["wang"].phones.get()
-    url = reverse("customers:reveal", args=[phone.pk])
+    url = reverse("customers:reveal", args=[people["wang"].pk, "phone", phone.pk])
     assert client.post(url, {}).status_code == 422
     answer = client.post(url, {"reason": "callback"})
     assert "13900000001" in answer.content.decode()
     event = AuditEvent.objects.get(action="customer.revealed")
-    assert event.details == {"field": "phone", "reason": "callback"}
+    assert event.details == {"field": "phone", "row": phone.pk, "reason": "callback"}
 
 
 def test_the_thirty_first_number_in_an_hour_is_refused(cast, people, client):
     make.sign_in(client, cast.chen)
-    url = reverse("customers:reveal", args=[people["wang"].phones.get().pk])
+    phone = people["wang"].phones.get()
+    url = reverse("customers:reveal", args=[people["wang"].pk, "phone", phone.pk])
     for _time in range(REVEALS_PER_HOUR):
         assert client.post(url, {"reason": "callback"}).status_code == 200
     answer = client.post(url, {"reason": "callback"})
     assert answer.status_code == 422
     assert "13900000001" not in answer.content.decode()
+    assert Message.objects.filter(to_user=cast.chen).count() == 1  # the alarm, once
 
 
 def test_the_list_costs_the_same_at_any_length(cast, client, django_assert_num_queries):

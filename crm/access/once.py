@@ -1,0 +1,33 @@
+"""A form sent twice acts once (reliability.md B12)."""
+
+import uuid
+from collections.abc import Callable
+
+from django.db import transaction
+
+from crm.access.capabilities import AuthedRequest
+from crm.access.models import Submission
+
+
+def once(request: AuthedRequest, act: Callable[[], str]) -> str:
+    """The address that `act` returned, now or when this form's token came first.
+
+    RACE: the second of two equal posts waits for the first one's row, then reads its
+    answer. What `act` raises undoes the token too. A foreign or missing token acts anew:
+    it protects its own sender only.
+    """
+    try:
+        token = uuid.UUID(request.POST.get("token", ""))
+    except ValueError:
+        return act()
+    with transaction.atomic():
+        row, created = Submission.objects.get_or_create(
+            token=token, defaults={"user": request.user}
+        )
+        if not created and row.user_id == request.user.pk:
+            return row.answer
+        answer = act()
+        if created:
+            row.answer = answer
+            row.save(update_fields=["answer"])
+    return answer

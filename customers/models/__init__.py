@@ -1,0 +1,48 @@
+"""Customers and what hangs on them; one module a subject, imported from here."""
+
+from customers.models.contacts import (
+    ContactPerson,
+    CustomerAddress,
+    CustomerPhone,
+    ExternalId,
+)
+from customers.models.customer import Customer, CustomerQuerySet, Household
+from customers.models.duplicates import DuplicatePair, Merge, MergedRows
+from customers.models.history import (
+    Consent,
+    CorrectionRequest,
+    Opportunity,
+    SegmentChange,
+    ServicePoint,
+    Task,
+    TimelineEntry,
+)
+from customers.models.money import Contract, ContractFile, Receivable
+from customers.models.usage import Usage, UsageDay, UsageMonth, UsageRef
+
+__all__ = [
+    "Consent",
+    "ContactPerson",
+    "Contract",
+    "ContractFile",
+    "CorrectionRequest",
+    "Customer",
+    "CustomerAddress",
+    "CustomerPhone",
+    "CustomerQuerySet",
+    "DuplicatePair",
+    "ExternalId",
+    "Household",
+    "Merge",
+    "MergedRows",
+    "Opportunity",
+    "Receivable",
+    "SegmentChange",
+    "ServicePoint",
+    "Task",
+    "TimelineEntry",
+    "Usage",
+    "UsageDay",
+    "UsageMonth",
+    "UsageRef",
+]
