@@ -267,7 +267,7 @@ def measure() -> None:
 
     from crm.access.models import Posting, User
     from crm.org.models import Office
-    from customers.usage_import import ensure_partition
+    from customers.partitions import ensure_partition
 
     call_command("migrate", verbosity=0)
     call_command("collectstatic", verbosity=0, interactive=False)
@@ -283,9 +283,8 @@ def measure() -> None:
         bench_list(cursor, office, user)
         cursor.execute("TRUNCATE customers_customer RESTART IDENTITY CASCADE")
         for month in range(1, 19):
-            ensure_partition(
-                cursor, date(2025 + (month - 1) // 12, (month - 1) % 12 + 1, 1)
-            )
+            first = date(2025 + (month - 1) // 12, (month - 1) % 12 + 1, 1)
+            ensure_partition(cursor, first, "customers_usage")
         copied = raw_copy(cursor, path)
         imported = bench_import(cursor, path)
         say("raw COPY into the same tables", f"{copied:,.0f} rows/s")

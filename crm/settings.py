@@ -174,6 +174,8 @@ JOB_KINDS = {
     "customers.watch": "customers.watching.watch_step",
     "customers.duplicates": "customers.duplicates.sweep_step",
     "transfer.import": "crm.transfer.importing.import_step",
+    "transfer.revert": "crm.transfer.importing.revert_step",
+    "transfer.forget": "crm.transfer.importing.forget_step",
 }
 # name → (kind, every so many seconds or None, daily at local time or None)
 JOB_SCHEDULE = {
@@ -183,9 +185,15 @@ JOB_SCHEDULE = {
     "watch": ("customers.watch", None, "01:00"),
     "duplicates": ("customers.duplicates", None, "01:30"),
     "retention": ("dashboards.retention", None, "02:00"),
+    "forget": ("transfer.forget", None, "03:30"),
     "clean": ("access.clean", None, "03:00"),
 }
-IMPORT_TARGETS = {"usage": "customers.usage_import.TARGET"}
+IMPORT_TARGETS = {
+    "usage": "customers.usage_import.TARGET",
+    "customers": "customers.customer_import.TARGET",
+    "contracts": "customers.money_import.CONTRACTS",
+    "receivables": "customers.money_import.RECEIVABLES",
+}
 
 # --- accounts and sessions ------------------------------------------------------------
 AUTH_USER_MODEL = "access.User"

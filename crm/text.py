@@ -26,6 +26,7 @@ SURNAMES = {
 COMPANY_TAILS = re.compile(
     r"(股份有限公司|有限责任公司|有限公司|股份公司|总公司|分公司|公司|集团|厂|店|商行|经营部|工作室)+$"
 )
+MOBILE = re.compile(r"1[3-9]")
 LONG_DIGITS = re.compile(r"\d{7,}")
 PLACES = re.compile(
     r"^(中国|湖北省?|武汉市?|宜昌市?|襄阳市?|荆州市?|十堰市?|鄂州市?|黄冈市?|咸宁市?|孝感市?|荆门市?|黄石市?|随州市?|恩施州?|仙桃市?|潜江市?|天门市?)+"
@@ -61,6 +62,9 @@ def normalise_phone(text: str, region: str = "CN") -> str:
         return ""
     if not phonenumbers.is_possible_number(parsed):
         return ""
+    national = str(parsed.national_number)
+    if parsed.country_code == 86 and MOBILE.match(national) and len(national) != 11:
+        return ""  # a mobile number with a digit too many or too few
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
 
 

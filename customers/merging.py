@@ -17,7 +17,14 @@ from crm.access.capabilities import require
 from crm.access.models import User
 from crm.audit import services as audit
 from crm.errors import Refused
-from customers.models import Customer, CustomerPhone, DuplicatePair, Merge, MergedRows
+from customers.models import (
+    Customer,
+    CustomerPhone,
+    DuplicatePair,
+    Merge,
+    MergedRows,
+    UsageMonth,
+)
 
 # What a person chooses between, side by side; the rest of a record follows from it.
 CHOSEN = (
@@ -200,6 +207,19 @@ def _join_marks(row: Merge) -> None:
             phone.is_invalid |= other.is_invalid
             phone.opted_out |= other.opted_out
             phone.save(update_fields=["is_invalid", "opted_out"])
+
+
+def delete_unused(customers: Any) -> int:
+    """Delete those of `customers` that nothing leans on but what they were made with."""
+    with_them = {"CustomerPhone", "CustomerAddress", "ExternalId"}
+    for _label, model, field in _relations():
+        if model.__name__ not in with_them:
+            leaning = model._base_manager.exclude(**{field: None}).values(field)
+            customers = customers.exclude(pk__in=leaning)
+    used = UsageMonth.objects.values("customer")
+    unused = customers.filter(merged_into=None, merged=None).exclude(pk__in=used)
+    deleted, _by_model = Customer.objects.filter(pk__in=unused.values("pk")).delete()
+    return deleted
 
 
 @transaction.atomic

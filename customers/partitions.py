@@ -2,6 +2,24 @@
 
 from datetime import date
 
+from django.db import connection
+
+
+def month_after(month: date) -> date:
+    return date(month.year + month.month // 12, month.month % 12 + 1, 1)
+
+
+def partition_months(table: str) -> list[date]:
+    """The months that have a partition, oldest first."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT right(inhrelid::regclass::text, 6) FROM pg_inherits"
+            " WHERE inhparent = %s::regclass ORDER BY 1",
+            [table],
+        )
+        names = [row[0] for row in cursor.fetchall()]
+    return [date(int(name[:4]), int(name[4:]), 1) for name in names]
+
 
 def ensure_partition(cursor, month: date, table: str) -> None:
     """Make the month's partition of `table` if it is missing.
@@ -17,11 +35,10 @@ def ensure_partition(cursor, month: date, table: str) -> None:
     cursor.execute("SELECT to_regclass(%s)", [name])
     if cursor.fetchone()[0]:
         return
-    following = date(month.year + month.month // 12, month.month % 12 + 1, 1)
     cursor.execute(
         f"CREATE TABLE {name} (LIKE {table} INCLUDING ALL EXCLUDING IDENTITY)"
     )
     cursor.execute(
         f"ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM (%s) TO (%s)",
-        [month, following],
+        [month, month_after(month)],
     )

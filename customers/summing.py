@@ -10,7 +10,7 @@ from datetime import date
 from django.db import connection
 
 from crm.jobs.models import Job
-from customers.partitions import ensure_partition
+from customers.partitions import ensure_partition, month_after
 
 CHUNK = 20_000  # customers of one month
 
@@ -46,10 +46,9 @@ def days_step(job: Job) -> bool:
             return True
         month: date = found[0]
         ensure_partition(cursor, month, "customers_usageday")
-        following = date(month.year + month.month // 12, month.month % 12 + 1, 1)
         cursor.execute(TAKE, [month, CHUNK])
         taken = cursor.rowcount
-        span = {"first": month, "next": following}
+        span = {"first": month, "next": month_after(month)}
         cursor.execute(FORGET, span)
         cursor.execute(SUM, span)
         cursor.execute(MARK)

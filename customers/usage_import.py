@@ -15,14 +15,16 @@ from crm.org.models import Office
 from crm.transfer.targets import (
     Column,
     Loaded,
+    Run,
     Target,
     clean_amount,
     clean_count,
     clean_date,
     clean_text,
 )
-from customers.models import Customer
-from customers.partitions import ensure_partition
+from customers.models import Customer, UsageRef
+from customers.partitions import ensure_partition, month_after, partition_months
+from customers.reverting import take_back_customers
 
 COLUMNS = (
     Column(
@@ -97,16 +99,17 @@ WHERE c.id IS NULL GROUP BY s.code"""
 # An unknown customer counts as a person, whose name is masked (GB/T 41833).
 INSERT_NAMELESS = """
 INSERT INTO customers_customer (office_id, code, kind, segment, name, pinyin, initials,
-    name_bigrams, created_at)
-SELECT %s, code, 'individual', 'casual', '', '', '', '{}', now()
+    name_bigrams, source, imported_by, created_at)
+SELECT %(office)s, code, 'individual', 'casual', '', '', '', '{}', 'import', %(batch)s, now()
 FROM (SELECT DISTINCT code FROM staging) s
 WHERE NOT EXISTS (SELECT 1 FROM customers_customer c
-                  WHERE c.office_id = %s AND c.code = s.code)
+                  WHERE c.office_id = %(office)s AND c.code = s.code)
 ORDER BY code"""
 KEEP_NEW_REFS = """
 WITH firsts AS (SELECT min(line) AS line, ref FROM staging GROUP BY ref),
-     fresh AS (INSERT INTO customers_usageref (office_id, ref, customer_id)
-               SELECT %(office)s, firsts.ref, c.id FROM firsts JOIN staging s USING (line)
+     fresh AS (INSERT INTO customers_usageref (office_id, ref, customer_id, source_id)
+               SELECT %(office)s, firsts.ref, c.id, %(source)s
+               FROM firsts JOIN staging s USING (line)
                JOIN customers_customer c ON c.office_id = %(office)s AND c.code = s.code
                ORDER BY ref ON CONFLICT DO NOTHING RETURNING ref)
 DELETE FROM staging s WHERE NOT EXISTS (
@@ -138,26 +141,26 @@ WHERE EXISTS (SELECT 1 FROM customers_usage u WHERE u.customer_id = c.id
     AND u.posted_on = s.posted_on AND u.pieces = s.pieces AND u.revenue = s.revenue)"""
 
 
-def load(
-    office: Office, lines: list[list], columns: list[str], *, source_id: int
-) -> Loaded:
+def load(run: Run, lines: list[list], columns: list[str]) -> Loaded:
     """Put checked lines in, in the caller's transaction; make customers that are new.
 
     Cost: one COPY and five statements a chunk, whatever its length.
     """
     if not lines:
         return Loaded([], 0)
+    office = run.office
     with connection.cursor() as cursor:
         _stage(cursor, lines, columns)
-        created = _create_customers(cursor, office, are_named="name" in columns)
+        created = _create_customers(cursor, run, are_named="name" in columns)
         imported = [line[0] for line in lines]
         if "ref" in columns:
-            cursor.execute(KEEP_NEW_REFS, {"office": office.pk})
+            ids = {"office": office.pk, "source": run.source_id}
+            cursor.execute(KEEP_NEW_REFS, ids)
             cursor.execute("SELECT line FROM staging ORDER BY line")
             imported = [row[0] for row in cursor.fetchall()]
         _make_partitions(cursor)
         cursor.execute("SET LOCAL work_mem = '64MB'")  # a chunk is sorted in memory
-        cursor.execute(INSERT_LINES, {"office": office.pk, "source": source_id})
+        cursor.execute(INSERT_LINES, {"office": office.pk, "source": run.source_id})
         cursor.execute("TRUNCATE staging")
     return Loaded(imported, created)
 
@@ -185,10 +188,12 @@ def _stage(cursor, lines: list[list], columns: list[str]) -> None:
     )
 
 
-def _create_customers(cursor, office: Office, *, are_named: bool) -> int:
+def _create_customers(cursor, run: Run, *, are_named: bool) -> int:
     """Make the customers that the chunk names and the office lacks; return how many."""
+    office = run.office
     if not are_named:
-        cursor.execute(INSERT_NAMELESS, [office.pk, office.pk])
+        values = {"office": office.pk, "batch": run.batch_id}
+        cursor.execute(INSERT_NAMELESS, values)
         return cursor.rowcount
     cursor.execute(NEW_CUSTOMERS, [office.pk])
     fresh = []
@@ -198,7 +203,8 @@ def _create_customers(cursor, office: Office, *, are_named: bool) -> int:
             if text.is_company(name)
             else Customer.Kind.INDIVIDUAL
         )
-        customer = Customer(office=office, code=code, kind=kind)
+        customer = Customer(office=office, code=code, kind=kind, source="import")
+        customer.imported_by = run.batch_id
         customer.set_name(name)
         fresh.append(customer)
     Customer.objects.bulk_create(fresh, batch_size=2000)
@@ -213,4 +219,42 @@ def _make_partitions(cursor) -> None:
         ensure_partition(cursor, month, "customers_usage")
 
 
-TARGET = Target("usage", _("Usage ledger"), COLUMNS, load, likeness)
+# Month by month, so that a step is short; the source's lines of one partition at a time.
+REVERT_MONTH = """
+WITH gone AS (
+    DELETE FROM customers_usage WHERE source_id = %(source)s
+       AND posted_on >= %(first)s AND posted_on < %(next)s
+    RETURNING customer_id, pieces, revenue, cost),
+sums AS (
+    SELECT customer_id, count(*) AS lines, sum(pieces) AS pieces, sum(revenue) AS revenue,
+           sum(cost) AS cost FROM gone GROUP BY 1)
+UPDATE customers_usagemonth m SET lines = m.lines - s.lines, pieces = m.pieces - s.pieces,
+    revenue = m.revenue - s.revenue, cost = m.cost - s.cost, is_summed = false
+FROM sums s WHERE m.customer_id = s.customer_id AND m.month = %(first)s"""
+DROP_EMPTY = """
+WITH empty AS (
+    DELETE FROM customers_usagemonth WHERE month = %(first)s AND lines = 0
+    RETURNING customer_id)
+DELETE FROM customers_usageday d USING empty e WHERE d.customer_id = e.customer_id
+   AND d.day >= %(first)s AND d.day < %(next)s"""
+
+
+def revert(run: Run, place: int) -> int | None:
+    """Take the lines of a source back, the months that have partitions one a step.
+
+    Then its references, and the customers that the import made and nobody has used since.
+    """
+    months = partition_months("customers_usage")
+    with connection.cursor() as cursor:
+        if place < len(months):
+            first = months[place]
+            span = {"first": first, "next": month_after(first)}
+            cursor.execute(REVERT_MONTH, {"source": run.source_id, **span})
+            cursor.execute(DROP_EMPTY, span)
+            return place + 1
+    UsageRef.objects.filter(source_id=run.source_id).delete()
+    take_back_customers(run.batch_id)
+    return None
+
+
+TARGET = Target("usage", _("Usage ledger"), COLUMNS, load, likeness, revert)

@@ -72,6 +72,8 @@ ROUTES = {
     "transfer:detail": Route("transfer.import", of="import", rows_for="supervisor"),
     "transfer:preview": Route("transfer.import", "post", "import", "supervisor"),
     "transfer:start": Route("transfer.import", "post", "import", "supervisor"),
+    "transfer:revert": Route("transfer.import", "post", "import", "supervisor"),
+    "transfer:correct": Route("transfer.import", of="import", rows_for="nobody"),
     "transfer:progress": Route("transfer.import", of="import", rows_for="supervisor"),
     "transfer:rejected": Route("transfer.import", of="import", rows_for="supervisor"),
     "dashboards:board": Route("kpi.view"),

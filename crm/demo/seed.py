@@ -26,6 +26,7 @@ from crm.org.calendar import WorkCalendar
 from crm.org.models import Office, WorkWindow
 from crm.org.queries import calendar_of
 from crm.transfer.models import SourceFile
+from crm.transfer.targets import Run
 from customers.models import Customer, TimelineEntry
 from customers.queries import add_months
 from customers.usage_import import load
@@ -218,7 +219,7 @@ def _usage(rng: Random, customers: list[Customer], today: date) -> int:
     for office_id, lines in per_office.items():
         digest = hashlib.sha256(f"demo:{office_id}".encode()).hexdigest()
         source = SourceFile.objects.create(office=office_of[office_id], sha256=digest)
-        load(office_of[office_id], lines, columns, source_id=source.pk)
+        load(Run(office_of[office_id], source.pk), lines, columns)
     return sum(len(lines) for lines in per_office.values())
 
 

@@ -3,11 +3,13 @@
 from pathlib import Path
 
 from django import forms
+from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from crm.access.models import User
 from crm.access.scoping import offices_of
+from crm.transfer.targets import target_named
 
 EXAMPLE = Path(__file__).parent / "examples" / "cdnow.csv"
 MAX_BYTES = 200 * 2**20
@@ -16,6 +18,7 @@ MAX_BYTES = 200 * 2**20
 class UploadForm(forms.Form):
     """A file, or the example that comes with the product."""
 
+    target = forms.ChoiceField(label=gettext_lazy("What is in the file"))
     office = forms.ModelChoiceField(
         queryset=None,
         label=gettext_lazy("Office"),
@@ -37,6 +40,9 @@ class UploadForm(forms.Form):
     def __init__(self, *args, by: User, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         self.fields["office"].queryset = offices_of(by, "supervisor", "importer")
+        self.fields["target"].choices = [
+            (name, target_named(name).label) for name in settings.IMPORT_TARGETS
+        ]
 
     def clean_file(self):
         file = self.cleaned_data["file"]
@@ -50,4 +56,6 @@ class UploadForm(forms.Form):
         cleaned = super().clean() or {}
         if not cleaned.get("file") and not cleaned.get("example"):
             self.add_error("file", _("Choose a file."))
+        if cleaned.get("example") and cleaned.get("target") != "usage":
+            self.add_error("example", _("The example is a usage ledger."))
         return cleaned

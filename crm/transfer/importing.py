@@ -5,6 +5,7 @@ together; a crash loses the chunk, not the place. Memory is one chunk.
 """
 
 from dataclasses import asdict
+from datetime import timedelta
 from itertools import islice
 
 from django.db.backends.postgresql.psycopg_any import NumericRange
@@ -12,14 +13,16 @@ from django.db.models import F
 from django.utils.timezone import now
 
 from crm.access.capabilities import require
+from crm.access.models import User
 from crm.audit import services as audit
 from crm.jobs.models import Job
 from crm.transfer.checking import Checker
 from crm.transfer.models import Import, ImportedLines, RejectedRow, SourceFile
 from crm.transfer.reading import Format, Record, records
-from crm.transfer.targets import target_named
+from crm.transfer.targets import Run, target_named
 
-CHUNK = 40_000
+CHUNK = 0  # rows a step; 0 is the target's own number
+KEPT_DAYS = 30  # a file with rejected rows is kept, so that they can be sent corrected
 
 
 def runs(lines: list[int]) -> list[tuple[int, int]]:
@@ -54,7 +57,8 @@ def import_step(job: Job) -> bool:
     form = Format(batch.encoding, batch.delimiter, batch.columns, 0)
     place = job.cursor
     stream = records(batch.path, form, offset=place["offset"], line=place["line"])
-    chunk = list(islice(stream, CHUNK))
+    target = target_named(batch.target)
+    chunk = list(islice(stream, CHUNK or target.chunk))
     if not chunk:
         finish(batch, job)
         return True
@@ -62,13 +66,18 @@ def import_step(job: Job) -> bool:
         office=batch.office, sha256=batch.sha256
     )
     SourceFile.objects.select_for_update().get(pk=source.pk)
-    take_in(batch, source, chunk)
+    run = run_of(batch, source, job.actor)
+    take_in(batch, run, source, chunk)
     job.cursor = {"offset": chunk[-1].end, "line": chunk[-1].line + 1}
     job.done_units = chunk[-1].end
     return False
 
 
-def take_in(batch: Import, source: SourceFile, chunk: list[Record]) -> None:
+def run_of(batch: Import, source: SourceFile, by: User | None) -> Run:
+    return Run(batch.office, source.pk, batch.pk, by, batch.options)
+
+
+def take_in(batch: Import, run: Run, source: SourceFile, chunk: list[Record]) -> None:
     """Check a chunk, load the lines that are not in yet, and write down what became of all."""
     target = target_named(batch.target)
     checked = Checker(target, batch.columns, batch.mapping).check(chunk)
@@ -78,20 +87,29 @@ def take_in(batch: Import, source: SourceFile, chunk: list[Record]) -> None:
         if known
         else checked.lines
     )
-    loaded = target.load(batch.office, fresh, checked.columns, source_id=source.pk)
+    loaded = target.load(run, fresh, checked.columns)
+    names = {to: column for column, to in batch.mapping.items()}
+    refused = [
+        RejectedRow(batch=batch, line=line, column=names.get(to, ""), reason=reason)
+        for line, to, reason in loaded.rejected
+    ]
     ImportedLines.objects.bulk_create(
         ImportedLines(source=source, lines=NumericRange(*run))
         for run in runs(loaded.imported)
     )
     RejectedRow.objects.bulk_create(
-        [RejectedRow(batch=batch, **asdict(bad)) for bad in checked.rejections],
+        [RejectedRow(batch=batch, **asdict(bad)) for bad in checked.rejections]
+        + refused,
         batch_size=2000,
     )
     Import.objects.filter(pk=batch.pk).update(
         rows=F("rows") + len(chunk),
         imported=F("imported") + len(loaded.imported),
-        duplicates=F("duplicates") + len(checked.lines) - len(loaded.imported),
-        rejected=F("rejected") + len(checked.rejections),
+        duplicates=F("duplicates")
+        + len(checked.lines)
+        - len(loaded.imported)
+        - len(refused),
+        rejected=F("rejected") + len(checked.rejections) + len(refused),
         created_rows=F("created_rows") + loaded.created,
     )
 
@@ -105,7 +123,38 @@ def finish(batch: Import, job: Job) -> None:
     audit.record(
         job.actor, "import.finished", batch, office=batch.office, details=job.result
     )
-    batch.path.unlink(missing_ok=True)
+    if not batch.rejected:
+        batch.path.unlink(missing_ok=True)
+
+
+def revert_step(job: Job) -> bool:
+    """Job: take an import back, a step at a time; True when nothing of it is left.
+
+    RACE: the source is locked, so no import of the same file runs meanwhile.
+    """
+    batch = Import.objects.select_related("office").get(pk=job.params["import_id"])
+    require(job.actor, "transfer.import", batch.office)
+    source = SourceFile.objects.select_for_update().get(
+        office=batch.office, sha256=batch.sha256
+    )
+    run = run_of(batch, source, job.actor)
+    place = target_named(batch.target).revert(run, job.cursor.get("place", 0))
+    if place is not None:
+        job.cursor = {"place": place}
+        return False
+    source.imported.all().delete()
+    batch.state = Import.State.REVERTED
+    batch.save(update_fields=["state"])
+    audit.record(job.actor, "import.reverted", batch, office=batch.office)
+    return True
+
+
+def forget_step(job: Job) -> bool:
+    """Job: delete stored uploads that nobody started or corrected within a month."""
+    before = now() - timedelta(days=KEPT_DAYS)
+    for batch in Import.objects.filter(created_at__lt=before).exclude(state="running"):
+        batch.path.unlink(missing_ok=True)
+    return True
 
 
 def summary(batch: Import) -> dict:

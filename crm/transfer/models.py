@@ -74,6 +74,13 @@ class Import(models.Model):
         RUNNING = "running", _("Running")
         DONE = "done", _("Done")
         FAILED = "failed", _("Failed")
+        REVERTING = "reverting", _("Being undone")
+        REVERTED = "reverted", _("Undone")
+
+    class OnMatch(models.TextChoices):
+        UPDATE = "update", _("Update it")
+        SKIP = "skip", _("Leave it as it is")
+        CREATE = "create", _("Create another")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     target = models.CharField(max_length=20)
@@ -88,6 +95,7 @@ class Import(models.Model):
     delimiter = models.CharField(max_length=1)
     columns = models.JSONField(default=list)
     mapping = models.JSONField(default=dict)
+    options = models.JSONField(default=dict)  # {"match": column, "on_match": OnMatch}
     state = models.CharField(max_length=10, choices=State, default=State.UPLOADED)
     job = models.OneToOneField(Job, models.SET_NULL, null=True, related_name="+")
     rows = models.BigIntegerField(default=0)
@@ -125,6 +133,27 @@ class Import(models.Model):
     def path(self) -> Path:
         """The stored copy, always delimited text; the name tells nothing."""
         return Path(settings.FILES_ROOT) / "imports" / str(self.pk)
+
+
+class SavedMapping(models.Model):
+    """How an office last mapped files with these headers: the first guess next time."""
+
+    office = models.ForeignKey(Office, models.CASCADE, related_name="+")
+    target = models.CharField(max_length=20)
+    headers = models.CharField(max_length=64)  # SHA-256 of the header row
+    mapping = models.JSONField()
+    options = models.JSONField(default=dict)
+    used_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                name="saved_mapping_once", fields=["office", "target", "headers"]
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.target} {self.headers[:12]}"
 
 
 class RejectedRow(models.Model):

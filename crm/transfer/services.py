@@ -1,5 +1,6 @@
 """Bringing a file in: upload, map, start."""
 
+import hashlib
 import shutil
 from pathlib import Path
 from typing import BinaryIO
@@ -11,11 +12,12 @@ from crm.access.capabilities import require
 from crm.access.models import User
 from crm.audit import services as audit
 from crm.errors import Refused
+from crm.jobs.models import Job
 from crm.jobs.services import enqueue
 from crm.org.models import Office
 from crm.transfer import reading
 from crm.transfer.checking import require_mapping
-from crm.transfer.models import Import
+from crm.transfer.models import Import, SavedMapping
 from crm.transfer.targets import target_named
 
 SPARE_BYTES = 512 * 2**20
@@ -51,7 +53,7 @@ def upload(
         form.delimiter,
         form.columns,
     )
-    batch.mapping = target_named(target).guess(form.columns)
+    batch.mapping, batch.options = guess(batch)
     with transaction.atomic():
         batch.save(force_insert=True)
         details = {"sha256": batch.sha256, "size": batch.size, "target": target}
@@ -59,11 +61,49 @@ def upload(
     return batch
 
 
+def headers_key(columns: list[str]) -> str:
+    return hashlib.sha256("\x1f".join(columns).encode()).hexdigest()
+
+
+def guess(batch: Import) -> tuple[dict, dict]:
+    """(mapping, options): as this office last mapped such headers, else by their names."""
+    key = headers_key(batch.columns)
+    saved = SavedMapping.objects.filter(
+        office=batch.office, target=batch.target, headers=key
+    ).first()
+    if saved:
+        return saved.mapping, saved.options
+    target = target_named(batch.target)
+    mapping = target.guess(batch.columns)
+    keys = [key for key in target.keys if key in mapping.values()]
+    return mapping, {"match": keys[0], "on_match": "update"} if keys else {}
+
+
+def require_options(batch: Import, mapping: dict[str, str], options: dict) -> None:
+    """Refused("mapping.match") unless rows can be matched by the chosen column."""
+    target = target_named(batch.target)
+    if not target.keys:
+        return
+    match = options.get("match", "")
+    if match not in target.keys or match not in mapping.values():
+        message = _("Choose a column of the file to match rows by.")
+        raise Refused("mapping.match", message)
+    if options.get("on_match") not in Import.OnMatch.values:
+        raise Refused("mapping.on_match", _("Choose what happens to known rows."))
+
+
 @transaction.atomic
-def start_import(batch: Import, *, by: User | None, mapping: dict[str, str]) -> Import:
+def start_import(
+    batch: Import,
+    *,
+    by: User | None,
+    mapping: dict[str, str],
+    options: dict | None = None,
+) -> Import:
     """Fix the mapping and queue the job. Starting twice gives the same job.
 
-    Raises Refused("mapping.…") when a required column is missing.
+    Raises Refused("mapping.…") when a required column is missing, or no column to match
+    by. The mapping is remembered for the office's next file with these headers.
     """
     batch = (
         Import.objects.select_for_update(of=("self",))
@@ -75,6 +115,14 @@ def start_import(batch: Import, *, by: User | None, mapping: dict[str, str]) -> 
         return batch
     mapping = {source: to for source, to in mapping.items() if to}
     require_mapping(target_named(batch.target), batch.columns, mapping)
+    options = batch.options if options is None else options
+    require_options(batch, mapping, options)
+    SavedMapping.objects.update_or_create(
+        office=batch.office,
+        target=batch.target,
+        headers=headers_key(batch.columns),
+        defaults={"mapping": mapping, "options": options},
+    )
     form = reading.detect(batch.path)
     job = enqueue(
         "transfer.import", {"import_id": str(batch.pk)}, by=by, key=f"import:{batch.pk}"
@@ -82,9 +130,32 @@ def start_import(batch: Import, *, by: User | None, mapping: dict[str, str]) -> 
     job.cursor = {"offset": form.body_offset, "line": 2}
     job.total_units = batch.path.stat().st_size
     job.save(update_fields=["cursor", "total_units"])
-    batch.mapping, batch.state, batch.job = mapping, Import.State.RUNNING, job
-    batch.save(update_fields=["mapping", "state", "job"])
+    batch.mapping, batch.options = mapping, options
+    batch.state, batch.job = Import.State.RUNNING, job
+    batch.save(update_fields=["mapping", "options", "state", "job"])
     audit.record(
         by, "import.started", batch, office=batch.office, details={"mapping": mapping}
     )
+    return batch
+
+
+@transaction.atomic
+def revert_import(batch: Import, *, by: User | None) -> Import:
+    """Queue taking back all that an import did. Refused("import.state") while it runs."""
+    batch = (
+        Import.objects.select_for_update(of=("self",))
+        .select_related("office", "job")
+        .get(pk=batch.pk)
+    )
+    require(by, "transfer.import", batch.office)
+    if batch.state in (Import.State.REVERTING, Import.State.REVERTED):
+        return batch
+    stopped = batch.job is not None and batch.job.state == Job.State.FAILED
+    if batch.state != Import.State.DONE and not stopped:
+        raise Refused("import.state", _("Only a finished import can be undone."))
+    params = {"import_id": str(batch.pk)}
+    batch.job = enqueue("transfer.revert", params, by=by, key=f"revert:{batch.pk}")
+    batch.state = Import.State.REVERTING
+    batch.save(update_fields=["state", "job"])
+    audit.record(by, "import.reverting", batch, office=batch.office)
     return batch

@@ -1,8 +1,9 @@
 """What a kind of import fills: its columns, how each is checked, and how it is loaded."""
 
 import re
+import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,7 +12,9 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 from django.utils.timezone import localdate
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import override
 
+from crm.org.models import Office
 from crm.text import ascii_digits
 
 REASONS = {
@@ -23,6 +26,20 @@ REASONS = {
     "amount": _("is not an amount with at most two decimals"),
     "too_long": _("is too long"),
     "columns": _("has another number of cells than the header"),
+    "choice": _("is none of the known words"),
+    "phone": _("is not a phone number"),
+    "rounded": _("was rounded by the spreadsheet: format the column as text"),
+    "credit_code": _("is not a credit code"),
+    "id_number": _("is not an ID number"),
+    "postcode": _("is not a postcode of six digits"),
+    "control": _("contains characters that cannot be shown"),
+    "taken": _("belongs to another customer of this office"),
+    "no_customer": _("is no customer code of this office"),
+    "no_manager": _("is no customer manager of this office"),
+    "order": _("lies before the first day"),
+    "paid": _("is more than the amount"),
+    "not_positive": _("must be more than zero"),
+    "closed": _("is a merged or erased customer"),
 }
 DATE_FORMS = (
     "%Y-%m-%d",
@@ -32,7 +49,9 @@ DATE_FORMS = (
     "%Y年%m月%d日",
     "%Y-%m-%d %H:%M:%S",
 )
-FIRST_DATE = date(1980, 1, 1)
+ROUNDED = re.compile(r"\d(\.\d+)?E\+?\d+", re.IGNORECASE)  # 1.38E+10
+CONTROL = re.compile(r"[\x00-\x1f\x7f\ufffd]")
+FIRST_DATE, LAST_DATE = date(1980, 1, 1), date(2100, 12, 31)
 CACHE_ENTRIES = 50_000
 
 
@@ -59,13 +78,22 @@ class Checked(dict):
 
 
 def clean_date(cell: str) -> str:
+    return _date(cell, localdate() + timedelta(days=1))
+
+
+def clean_day(cell: str) -> str:
+    """A date that may lie ahead, as the end of a contract does."""
+    return _date(cell, LAST_DATE)
+
+
+def _date(cell: str, latest: date) -> str:
     text = ascii_digits(cell)
     for form in DATE_FORMS:
         try:
             found = datetime.strptime(text, form).date()  # noqa: DTZ007 - a date has no zone
         except ValueError:
             continue
-        if not FIRST_DATE <= found <= localdate() + timedelta(days=1):
+        if not FIRST_DATE <= found <= latest:
             raise Bad("date_range")
         return found.isoformat()
     raise Bad("date" if text else "missing")
@@ -98,9 +126,42 @@ def clean_text(limit: int, *, required: bool = False) -> Callable[[str], str]:
             raise Bad("missing")
         if len(text) > limit:
             raise Bad("too_long")
+        if CONTROL.search(text):
+            raise Bad("control")
         return text
 
     return clean
+
+
+def clean_choice(choices: Any) -> Callable[[str], str]:
+    """One of Django's choices, by value or by its label in either language."""
+
+    def clean(cell: str) -> str:
+        text = ascii_digits(cell).casefold()
+        if not text:
+            return ""
+        for language in ("en", "zh-hans"):
+            with override(language):
+                for value, label in choices.choices:
+                    if text in (str(value).casefold(), str(label).casefold()):
+                        return str(value)
+        raise Bad("choice")
+
+    return clean
+
+
+def optional(check: Callable[[str], str]) -> Callable[[str], str]:
+    """An empty cell is fine; a filled one is checked."""
+    return lambda cell: check(cell) if cell.strip() else ""
+
+
+def clean_flag(cell: str) -> str:
+    text = ascii_digits(cell).casefold()
+    if text in ("", "0", "no", "n", "否", "false", "无"):
+        return ""
+    if text in ("1", "yes", "y", "是", "true", "有"):
+        return "1"
+    raise Bad("choice")
 
 
 @dataclass(frozen=True)
@@ -115,20 +176,35 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Run:
+    """What a loader needs to know of the import that it works for."""
+
+    office: Office
+    source_id: int = 0
+    batch_id: uuid.UUID = uuid.UUID(int=0)
+    by: Any = None
+    options: dict = field(default_factory=dict)  # {"match": column, "on_match": …}
+
+
+@dataclass(frozen=True)
 class Loaded:
-    """What loading one chunk did. `imported` has the line numbers that went in."""
+    """What loading one chunk did. `imported` has the line numbers that went in,
+    `rejected` those that did not: (line, column, reason)."""
 
     imported: list[int]
     created: int
+    rejected: list[tuple[int, str, str]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Target:
     """A kind of import.
 
-    `load(office, lines, columns)` puts checked lines in within the caller's transaction:
+    `load(run, lines, columns)` puts checked lines in within the caller's transaction:
     `lines` are [line number, cell, …] in the order of `columns`. `likeness(office, lines,
-    columns)` is the share of lines that equal stored ones, for the warning.
+    columns)` is the share of lines that equal stored ones, for the warning. `revert(run,
+    place)` takes an import back by steps and returns the next place, None at its end.
+    `keys` are the columns that rows may be matched by; without any, rows are only added.
     """
 
     name: str
@@ -136,6 +212,9 @@ class Target:
     columns: tuple[Column, ...]
     load: Callable[..., Loaded]
     likeness: Callable[..., float]
+    revert: Callable[..., int | None]
+    keys: tuple[str, ...] = ()
+    chunk: int = 40_000
 
     def column(self, name: str) -> Column:
         return next(column for column in self.columns if column.name == name)

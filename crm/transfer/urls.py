@@ -13,4 +13,6 @@ urlpatterns = [
     path("<uuid:pk>/start/", views.start, name="start"),
     path("<uuid:pk>/progress/", views.progress, name="progress"),
     path("<uuid:pk>/rejected.csv", views.rejected, name="rejected"),
+    path("<uuid:pk>/correct.csv", views.correct, name="correct"),
+    path("<uuid:pk>/revert/", views.revert, name="revert"),
 ]

@@ -3,8 +3,8 @@
 import csv
 from collections.abc import Iterator
 
-from django.conf import settings
-from django.http import HttpResponse, StreamingHttpResponse
+from django.contrib import messages
+from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 from crm.access.capabilities import AuthedRequest, needs
 from crm.audit import services as audit
 from crm.errors import Refused
-from crm.transfer import services
+from crm.transfer import reading, services
 from crm.transfer.forms import EXAMPLE, UploadForm
 from crm.transfer.models import Import
 from crm.transfer.preview import preview
@@ -51,7 +51,7 @@ def _upload(request: AuthedRequest, chosen: dict) -> Import:
             source,
             by=request.user,
             office=chosen["office"],
-            target=next(iter(settings.IMPORT_TARGETS)),
+            target=chosen["target"],
             file_name=getattr(source, "name", EXAMPLE.name),
         )
 
@@ -64,9 +64,27 @@ def _mapping_of(request: AuthedRequest, batch: Import) -> dict[str, str]:
     return {column: request.POST.get(name, "") for name, column in names.items()}
 
 
-def _context(batch: Import, mapping: dict[str, str]) -> dict:
+def _options_of(request: AuthedRequest, batch: Import) -> dict[str, str]:
+    """Match column and what to do with known rows, from the form."""
+    if request.method != "POST" or not target_named(batch.target).keys:
+        return batch.options
+    return {name: request.POST.get(name, "") for name in ("match", "on_match")}
+
+
+def _context(
+    request: AuthedRequest, batch: Import, mapping: dict[str, str], refusal: str = ""
+) -> dict:
     target = target_named(batch.target)
-    context = {"batch": batch, "target": target, "REASONS": REASONS}
+    context = {
+        "batch": batch,
+        "target": target,
+        "REASONS": REASONS,
+        "refusal": refusal,
+        "options": _options_of(request, batch),
+        "keys": [target.column(name) for name in target.keys],
+        "on_match": Import.OnMatch.choices,
+        "may_correct": batch.created_by_id == request.user.pk and batch.path.exists(),
+    }
     if batch.state == Import.State.UPLOADED:
         context["preview"] = preview(batch, {k: v for k, v in mapping.items() if v})
         context["choices"] = [
@@ -79,7 +97,7 @@ def _context(batch: Import, mapping: dict[str, str]) -> dict:
 @needs("transfer.import")
 def detail(request: AuthedRequest, pk: str) -> HttpResponse:
     batch = get_object_or_404(_imports(request), pk=pk)
-    context = _context(batch, batch.mapping)
+    context = _context(request, batch, batch.mapping)
     context["first_rejections"] = batch.rejections.all()[:20]
     return render(request, "transfer/detail.html", context)
 
@@ -89,9 +107,8 @@ def detail(request: AuthedRequest, pk: str) -> HttpResponse:
 def show_preview(request: AuthedRequest, pk: str) -> HttpResponse:
     """The mapping form under another mapping: checked again, nothing stored."""
     batch = get_object_or_404(_imports(request), pk=pk)
-    return render(
-        request, "transfer/_mapping.html", _context(batch, _mapping_of(request, batch))
-    )
+    context = _context(request, batch, _mapping_of(request, batch))
+    return render(request, "transfer/_mapping.html", context)
 
 
 @require_POST
@@ -100,9 +117,10 @@ def start(request: AuthedRequest, pk: str) -> HttpResponse:
     batch = get_object_or_404(_imports(request), pk=pk)
     mapping = _mapping_of(request, batch)
     try:
-        services.start_import(batch, by=request.user, mapping=mapping)
-    except Refused:
-        context = _context(batch, mapping)  # its preview says what is missing
+        options = _options_of(request, batch)
+        services.start_import(batch, by=request.user, mapping=mapping, options=options)
+    except Refused as refusal:
+        context = _context(request, batch, mapping, str(refusal))
         return render(request, "transfer/detail.html", context, status=422)
     return redirect(batch)
 
@@ -111,9 +129,63 @@ def start(request: AuthedRequest, pk: str) -> HttpResponse:
 def progress(request: AuthedRequest, pk: str) -> HttpResponse:
     """The progress card; it asks for itself again until the import is done."""
     batch = get_object_or_404(_imports(request), pk=pk)
-    if batch.state == Import.State.DONE:
+    if batch.state not in (Import.State.RUNNING, Import.State.REVERTING):
         return HttpResponse(status=204, headers={"HX-Refresh": "true"})
     return render(request, "transfer/_progress.html", {"batch": batch})
+
+
+@require_POST
+@needs("transfer.import")
+def revert(request: AuthedRequest, pk: str) -> HttpResponse:
+    """Take a whole import back."""
+    batch = get_object_or_404(_imports(request), pk=pk)
+    try:
+        services.revert_import(batch, by=request.user)
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+    return redirect(batch)
+
+
+class Echo:
+    """What csv.writer needs of a file: it gives back what it is given."""
+
+    def write(self, text: str) -> str:
+        return text
+
+
+@needs("transfer.import")
+def correct(request: AuthedRequest, pk: str) -> HttpResponse:
+    """The rejected rows as they were sent, with the reason, to be put right and sent again.
+
+    SECURITY: only to the person who sent the file: it shows no more than they had.
+    """
+    own = _imports(request).filter(created_by=request.user)
+    batch = get_object_or_404(own, pk=pk)
+    if not batch.path.exists():
+        raise Http404
+    audit.record(
+        request.user, "import.correction_downloaded", batch, office=batch.office
+    )
+    reasons = {row.line: row for row in batch.rejections.all()}
+
+    def lines() -> Iterator[str]:
+        writer = csv.writer(Echo(), quoting=csv.QUOTE_ALL)
+        yield "\ufeff" + writer.writerow([*batch.columns, _("Reason")])
+        form = reading.detect(batch.path)
+        for record in reading.records(
+            batch.path, form, offset=form.body_offset, line=2
+        ):
+            if row := reasons.get(record.line):
+                reason = f"{row.column} {REASONS[row.reason]}".strip()
+                yield writer.writerow([*map(_safe, record.cells), reason])
+
+    return _download(lines(), f"correct-{batch.pk}.csv")
+
+
+def _download(lines: Iterator[str], name: str) -> StreamingHttpResponse:
+    answer = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return answer
 
 
 @needs("transfer.import")
@@ -121,10 +193,6 @@ def rejected(request: AuthedRequest, pk: str) -> HttpResponse:
     """Rejected rows as CSV with a mark that Excel needs: row, column, value, reason."""
     batch = get_object_or_404(_imports(request), pk=pk)
     audit.record(request.user, "import.rejected_downloaded", batch, office=batch.office)
-
-    class Echo:
-        def write(self, text: str) -> str:
-            return text
 
     def lines() -> Iterator[str]:
         writer = csv.writer(Echo(), quoting=csv.QUOTE_ALL)
@@ -137,11 +205,7 @@ def rejected(request: AuthedRequest, pk: str) -> HttpResponse:
                 [row.line, _safe(row.column), _safe(row.value), reason]
             )
 
-    answer = StreamingHttpResponse(lines(), content_type="text/csv; charset=utf-8")
-    answer.headers["Content-Disposition"] = (
-        f'attachment; filename="rejected-{batch.pk}.csv"'
-    )
-    return answer
+    return _download(lines(), f"rejected-{batch.pk}.csv")
 
 
 def _safe(cell: str) -> str:

@@ -17,6 +17,7 @@ from customers.models.history import (
     Task,
     TimelineEntry,
 )
+from customers.models.imports import ImportedChange
 from customers.models.money import Contract, ContractFile, Receivable
 from customers.models.usage import Usage, UsageDay, UsageMonth, UsageRef
 
@@ -33,6 +34,7 @@ __all__ = [
     "DuplicatePair",
     "ExternalId",
     "Household",
+    "ImportedChange",
     "Merge",
     "MergedRows",
     "Opportunity",

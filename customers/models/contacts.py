@@ -103,11 +103,17 @@ class CustomerPhone(models.Model):
     is_primary = models.BooleanField(_("primary"), default=False)
     is_invalid = models.BooleanField(_("invalid"), default=False)
     opted_out = models.BooleanField(_("wants no messages"), default=False)
+    imported_by = models.UUIDField(null=True, editable=False)  # into a known customer
 
     class Meta:
         indexes = [
             models.Index(fields=["number_index"], name="customer_phone_index"),
             models.Index(fields=["last_index"], name="customer_phone_last"),
+            models.Index(
+                name="phone_imported",
+                fields=["imported_by"],
+                condition=Q(imported_by__isnull=False),
+            ),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -172,10 +178,18 @@ class CustomerAddress(models.Model):
         _("source"), max_length=10, choices=Source, default=Source.CUSTOMER
     )
     verified_on = models.DateField(null=True, editable=False)
+    imported_by = models.UUIDField(null=True, editable=False)
 
     class Meta:
         ordering = ["pk"]
-        indexes = [models.Index(fields=["text_index"], name="customer_address_index")]
+        indexes = [
+            models.Index(fields=["text_index"], name="customer_address_index"),
+            models.Index(
+                name="address_imported",
+                fields=["imported_by"],
+                condition=Q(imported_by__isnull=False),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.region} {self.quality}"
@@ -196,6 +210,7 @@ class ExternalId(models.Model):
     customer = models.ForeignKey(Customer, models.CASCADE, related_name="external_ids")
     system = models.CharField(_("system"), max_length=10, choices=System)
     value = models.CharField(_("number there"), max_length=60)
+    imported_by = models.UUIDField(null=True, editable=False)
 
     class Meta:
         ordering = ["system", "value"]

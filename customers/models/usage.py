@@ -49,6 +49,7 @@ class UsageRef(models.Model):
     office = models.ForeignKey(Office, models.PROTECT, related_name="+", db_index=False)
     ref = models.CharField(max_length=60)
     customer_id = models.BigIntegerField(null=True)  # whose waybill it is
+    source_id = models.BigIntegerField(null=True)  # the file it came from
 
     class Meta:
         constraints = [

@@ -18,7 +18,7 @@ def test_a_supervisor_imports_the_ledger_and_opens_the_customers_behind_the_rate
     make.user("boss", ("supervisor", place.hubei))
     sign_in(site, "boss")
     site.get_by_role("link", name="Imports").click()
-    site.get_by_role("link", name="Import a usage ledger").first.click()
+    site.get_by_role("link", name="Import a file").first.click()
     site.select_option("#id_office", label="武汉市")
     site.check("#id_example")
     site.get_by_role("button", name="Upload and preview").click()

@@ -91,7 +91,11 @@ def upload(browser: Browser, path: Path, office: int) -> None:
     page = browser.get("/imports/new/")
     token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page).group(1)
     edge = "----postal"
-    parts = [("csrfmiddlewaretoken", token), ("office", str(office))]
+    parts = [
+        ("csrfmiddlewaretoken", token),
+        ("target", "usage"),
+        ("office", str(office)),
+    ]
     body = "".join(
         f'--{edge}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
         for name, value in parts

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 from django.core.exceptions import PermissionDenied
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.urls import reverse
 from django.utils.timezone import localdate
 
@@ -13,6 +13,7 @@ from crm.errors import Refused
 from customers import ledger
 from customers.models import Customer, Receivable, UsageDay, UsageMonth
 from customers.partitions import ensure_partition
+from customers.records import add_phone
 from customers.service_points import behaviour_of, points_of
 from tests import factories as make
 
@@ -118,7 +119,6 @@ def test_a_scan_is_what_its_bytes_say(client, cast, firm):
 
 
 def days_of(customer: Customer, days: list[date], **facts) -> None:
-    from django.db import connection  # noqa: PLC0415
 
     with connection.cursor() as cursor:
         for month in {day.replace(day=1) for day in days}:
@@ -164,7 +164,6 @@ def test_points_are_computed_from_what_is_there(cast, firm):
 def test_points_show_at_the_touch_points(client, cast, firm):
     bill(firm, "B1", localdate() - timedelta(days=40), "100")
     number = "13955556666"
-    from customers.records import add_phone  # noqa: PLC0415
 
     add_phone(firm, number)
     make.sign_in(client, cast.lin)

@@ -16,6 +16,8 @@ from crm.jobs.services import enqueue
 from crm.notify.models import Suppression
 from customers import consents, notes, records
 from customers.models import Customer, CustomerPhone, Task, TimelineEntry
+from customers.panels import PANELS
+from customers.search import find
 from tests import factories as make
 
 
@@ -353,7 +355,6 @@ def test_other_peoples_customers_show_no_raw_value_anywhere(client, cast, person
         "小兰",
         "二楼",
     ]
-    from customers.panels import PANELS  # noqa: PLC0415 - the table, whole
 
     urls = [panel_url(person, name) for name in PANELS]
     urls += [
@@ -433,7 +434,6 @@ def test_the_last_digits_are_no_way_out_of_ones_scope(client, cast):
 def test_phones_found_by_ending_are_compared_whole(cast):
     firm = make.customer(cast.wuhan, phone="13900004321")
     assert CustomerPhone.objects.get(customer=firm).last_index is not None
-    from customers.search import find  # noqa: PLC0415
 
     assert [hit.customer for hit in find(cast.chen, "04321")] == [firm]
     assert find(cast.chen, "94321") == []

@@ -307,7 +307,12 @@ def test_a_crash_in_a_chunk_loses_the_chunk_and_not_the_place(cast, monkeypatch)
         return loaded
 
     dying = type(usage)(
-        usage.name, usage.label, usage.columns, dies_in_the_third, usage.likeness
+        usage.name,
+        usage.label,
+        usage.columns,
+        dies_in_the_third,
+        usage.likeness,
+        usage.revert,
     )
     monkeypatch.setattr(importing, "target_named", lambda name: dying)
     job = run_inline(batch.job)
@@ -341,7 +346,8 @@ def test_the_browser_door_maps_previews_starts_and_shows(cast, client):
         "ledger.csv", (HEADER + "A,2026-01-05,1,10\nB,x,1,1\n").encode()
     )
     answer = client.post(
-        reverse("transfer:new"), {"office": cast.wuhan.pk, "file": file}
+        reverse("transfer:new"),
+        {"target": "usage", "office": cast.wuhan.pk, "file": file},
     )
     batch = Import.objects.get()
     assert answer.url == batch.get_absolute_url()
@@ -376,7 +382,8 @@ def test_a_broken_upload_says_what_is_wrong_beside_the_field(cast, client):
     make.sign_in(client, cast.chen)
     file = SimpleUploadedFile("x.pdf", b"%PDF-1.7")
     answer = client.post(
-        reverse("transfer:new"), {"office": cast.wuhan.pk, "file": file}
+        reverse("transfer:new"),
+        {"target": "usage", "office": cast.wuhan.pk, "file": file},
     )
     assert answer.status_code == 422
     assert "This is a PDF file" in answer.content.decode()
@@ -386,7 +393,8 @@ def test_an_import_to_a_foreign_office_is_refused(cast, client):
     make.sign_in(client, cast.chen)
     file = SimpleUploadedFile("x.csv", (HEADER + "A,2026-01-05,1,10\n").encode())
     answer = client.post(
-        reverse("transfer:new"), {"office": cast.yichang.pk, "file": file}
+        reverse("transfer:new"),
+        {"target": "usage", "office": cast.yichang.pk, "file": file},
     )
     assert answer.status_code == 422
     assert Import.objects.count() == 0
