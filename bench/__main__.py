@@ -9,29 +9,16 @@ import io
 import os
 import random
 import shutil
-import socket
 import subprocess
 import sys
-import tempfile
 import time
-import urllib.request
 from datetime import date, timedelta
 from pathlib import Path
 
-import psutil
+from bench.parts import FOLDER, Server, best, cookie_of, say
 
-FOLDER = Path(tempfile.mkdtemp(prefix="postal-crm-bench-"))
-FOLDER.chmod(0o755)
-os.environ.update(
-    DATA_DIR=str(FOLDER), DJANGO_SETTINGS_MODULE="crm.settings", LOG_LEVEL="ERROR"
-)
 LINES = int(os.environ.get("BENCH_LINES", "1000000"))
 CUSTOMERS = 100_000
-REQUESTS = 60
-
-
-def say(name: str, value: str) -> None:
-    print(f"| {name} | {value} |", flush=True)
 
 
 def ledger(path: Path) -> None:
@@ -137,85 +124,14 @@ def bench_retention(cursor, office) -> None:
     say("retention from the month sums ÷ bare GROUP BY", f"{months / floor:.2f} (≤ 3)")
 
 
-def best(work, times: int = 3) -> float:
-    found = []
-    for _time in range(times):
-        began = time.perf_counter()
-        work()
-        found.append(time.perf_counter() - began)
-    return min(found)
-
-
-def cpu_of(roots: list[psutil.Process]) -> float:
-    total = 0.0
-    for root in roots:
-        for process in [root, *root.children(recursive=True)]:
-            try:
-                spent = process.cpu_times()
-            except psutil.NoSuchProcess:
-                continue
-            total += (
-                spent.user + spent.system + spent.children_user + spent.children_system
-            )
-    return total
-
-
-class Server:
-    """gunicorn as `make run` starts it, with the settings of the product or of the floor."""
-
-    def __init__(self, settings: str) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        env = {**os.environ, "DJANGO_SETTINGS_MODULE": settings, "PORT": str(port)}
-        command = [str(Path(sys.executable).parent / "gunicorn"), "crm.wsgi"]
-        command += ["--config", "python:crm.gunicorn_conf"]
-        self.process = subprocess.Popen(
-            command, env=env, stderr=(FOLDER / "web.log").open("ab")
-        )
-        self.address = f"http://127.0.0.1:{port}"
-        for _try in range(100):
-            try:
-                urllib.request.urlopen(f"{self.address}/health/live", timeout=2)
-            except urllib.error.HTTPError:
-                break
-            except OSError:
-                time.sleep(0.1)
-            else:
-                break
-
-    def cpu_per_request(self, path: str, cookie: str = "") -> float:
-        """CPU ms a request of web and PostgreSQL together, after a warm-up."""
-        postmaster = int(
-            (FOLDER / "postgres" / "postmaster.pid").read_text().split()[0]
-        )
-        roots = [psutil.Process(self.process.pid), psutil.Process(postmaster)]
-        wanted = urllib.request.Request(self.address + path, headers={"Cookie": cookie})
-        for number in range(REQUESTS + 10):
-            if number == 10:
-                before = cpu_of(roots)
-            with urllib.request.urlopen(wanted) as answer:
-                assert answer.status == 200
-                body = answer.read()
-        assert body.count(b"<tr>") >= 50, body[:500]
-        return 1000 * (cpu_of(roots) - before) / REQUESTS
-
-    def __enter__(self) -> "Server":
-        return self
-
-    def __exit__(self, *_error) -> None:
-        self.process.terminate()
-        self.process.wait(10)
-
-
 def fill_customers(cursor, office, user, upto: int) -> None:
     """Customers up to `upto`, straight into the table."""
     cursor.execute(
         """INSERT INTO customers_customer (office_id, code, kind, segment, name, pinyin, initials,
-               name_bigrams, manager_id, address, created_at)
+               name_bigrams, manager_id, created_at)
            SELECT %s, 'B' || n, 'corporate', 'casual', '长江' || n || '电子有限公司',
                'changjiang' || lpad(n::text, 8, '0'), 'cj' || n,
-               ARRAY['长江', '江' || left(n::text, 1), '电子'], %s, '', now()
+               ARRAY['长江', '江' || left(n::text, 1), '电子'], %s, now()
            FROM generate_series((SELECT count(*) FROM customers_customer) + 1, %s) n""",
         [office.pk, user.pk, upto],
     )
@@ -223,12 +139,7 @@ def fill_customers(cursor, office, user, upto: int) -> None:
 
 
 def bench_list(cursor, office, user) -> None:
-    from django.test import Client
-
-    from tests.factories import sign_in
-
-    cookie = sign_in(Client(), user).cookies
-    cookie = "; ".join(f"{name}={morsel.value}" for name, morsel in cookie.items())
+    cookie = cookie_of(user)
     cpu: dict[int, float] = {}
     for size in (1_000, 1_000_000):
         fill_customers(cursor, office, user, size)

@@ -184,3 +184,13 @@ def _write_timeline(complaint: Complaint) -> None:
         state=state,
         is_open=complaint.is_open,
     )
+
+
+def forget_customer(customer: Customer) -> None:
+    """The customer is erased: numbers and states stay, words, callers and files go."""
+    rows = Complaint.objects.filter(customer=customer)
+    for attachment in Attachment.objects.filter(complaint__in=rows):
+        attachment.path.unlink(missing_ok=True)
+        attachment.delete()
+    ComplaintMove.objects.filter(complaint__in=rows).update(note="")
+    rows.update(caller_name="", caller_phone="", text="—", item_no="")

@@ -75,9 +75,13 @@ class EncryptedText(models.Field):
             return None
         return decrypt(value, self.bound_to) if len(value) else ""
 
+    def sealed(self, value: str) -> bytes:
+        """What the column stores for a text."""
+        return encrypt(value, self.bound_to) if value else b""
+
     def get_db_prep_value(
         self, value: Any, connection: Any, prepared: bool = False
     ) -> Any:
         if isinstance(value, str):
-            value = encrypt(value, self.bound_to) if value else b""
+            value = self.sealed(value)
         return None if value is None else connection.Database.Binary(value)

@@ -170,6 +170,9 @@ JOB_KINDS = {
     "audit.seal": "crm.audit.seal.seal_step",
     "access.clean": "crm.access.sessions.clean_step",
     "dashboards.retention": "crm.dashboards.retention.retention_step",
+    "customers.bulk": "customers.listing.bulk_step",
+    "customers.export": "customers.exporting.export_step",
+    "customers.retain": "customers.privacy.retain_step",
     "customers.days": "customers.summing.days_step",
     "customers.watch": "customers.watching.watch_step",
     "customers.duplicates": "customers.duplicates.sweep_step",
@@ -182,6 +185,7 @@ JOB_SCHEDULE = {
     "deliver": ("notify.deliver", 30, None),
     "seal": ("audit.seal", 10, None),
     "days": ("customers.days", 60, None),
+    "retain": ("customers.retain", None, "00:30"),
     "watch": ("customers.watch", None, "01:00"),
     "duplicates": ("customers.duplicates", None, "01:30"),
     "retention": ("dashboards.retention", None, "02:00"),
@@ -194,6 +198,9 @@ IMPORT_TARGETS = {
     "contracts": "customers.money_import.CONTRACTS",
     "receivables": "customers.money_import.RECEIVABLES",
 }
+
+# What else forgets a person when the record is erased: the apps above customers.
+CUSTOMER_ERASERS = ["complaints.services.forget_customer"]
 
 # --- accounts and sessions ------------------------------------------------------------
 AUTH_USER_MODEL = "access.User"

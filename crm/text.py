@@ -27,6 +27,7 @@ COMPANY_TAILS = re.compile(
     r"(股份有限公司|有限责任公司|有限公司|股份公司|总公司|分公司|公司|集团|厂|店|商行|经营部|工作室)+$"
 )
 MOBILE = re.compile(r"1[3-9]")
+WHOLE_MOBILE = re.compile(r"1[3-9][0-9]{9}")
 LONG_DIGITS = re.compile(r"\d{7,}")
 PLACES = re.compile(
     r"^(中国|湖北省?|武汉市?|宜昌市?|襄阳市?|荆州市?|十堰市?|鄂州市?|黄冈市?|咸宁市?|孝感市?|荆门市?|黄石市?|随州市?|恩施州?|仙桃市?|潜江市?|天门市?)+"
@@ -38,6 +39,7 @@ def _simplifier() -> OpenCC:
     return OpenCC("t2s")
 
 
+@lru_cache(maxsize=4096)  # COST: a name is folded for its core, its pairs and its kind
 def fold(text: str) -> str:
     """NFKC, simplified characters, lower case, no spaces: two spellings become one."""
     return re.sub(
@@ -53,6 +55,8 @@ def ascii_digits(text: str) -> str:
 def normalise_phone(text: str, region: str = "CN") -> str:
     """E.164 ("+8613800138000"), a short service number as it is, or "" if it is neither."""
     cleaned = ascii_digits(text)
+    if region == "CN" and WHOLE_MOBILE.fullmatch(cleaned):
+        return f"+86{cleaned}"
     digits = re.sub(r"\D", "", cleaned)
     if digits in SHORT_NUMBERS:
         return digits
@@ -129,6 +133,11 @@ def bigrams(name: str) -> list[str]:
 def is_company(name: str) -> bool:
     """Whether a name ends like a company's."""
     return bool(COMPANY_TAILS.search(fold(name)))
+
+
+def safe_cell(cell: str) -> str:
+    """SECURITY: what a spreadsheet would take for a formula gets a quote before it."""
+    return f"'{cell}" if cell[:1] in "=+-@\t\r＝＋－＠" and cell else cell
 
 
 def star_digits(text: str) -> str:

@@ -170,13 +170,14 @@ def grade(
     verified_on: date | None = None,
     returned: bool = False,
     today: date,
+    parsed: Parsed | None = None,
 ) -> tuple[str, int]:
     """(class, score of 100) after domain.md 4.5.
 
     D when a mailing came back for it and nobody has corrected it; A when delivery was
     confirmed within a year; B when every part is there; else C.
     """
-    parsed = parse(address)
+    parsed = parsed or parse(address)
     points = {
         "region": 40 * (len(parsed.region) == 6) + 20 * (len(parsed.region) in (2, 4)),
         "road": 25 * bool(parsed.road),

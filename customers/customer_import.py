@@ -14,6 +14,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from crm import text
+from crm.copying import copy_in
 from crm.fields import blind_index
 from crm.org.models import Office
 from crm.transfer.targets import Bad, Loaded, Run, Target
@@ -217,7 +218,7 @@ def _gather(work: Work, customer: Customer, row: dict[str, str]) -> None:
 
 
 def _write(work: Work) -> None:
-    Customer.objects.bulk_create(work.fresh, batch_size=1000)
+    copy_in(work.fresh)
     if work.changed:
         names = {name for kept in work.before.values() for name in kept}
         _bulk_update(list(work.changed.values()), names)
@@ -255,26 +256,37 @@ def _bulk_update(rows: list[Customer], names: set[str]) -> None:
 def _write_phones(work: Work) -> None:
     """New numbers; the first of a customer that has none is the primary one."""
     ids = {customer.pk for customer, _number in work.phones}
-    have = set(
-        CustomerPhone.objects.filter(customer__in=ids, is_primary=True).values_list(
-            "customer", flat=True
-        )
-    )
+    stored = CustomerPhone.objects.filter(customer__in=ids - _fresh_ids(work))
+    have, led = set(), set()
+    for pk, index, is_primary in stored.values_list(
+        "customer", "number_index", "is_primary"
+    ):
+        have.add((pk, bytes(index)))
+        if is_primary:
+            led.add(pk)
     rows = []
     for customer, number in work.phones:
         phone = CustomerPhone(customer=customer, imported_by=_mark(work, customer))
         phone.set_number(number)
+        key = (customer.pk, bytes(phone.number_index))
+        if key in have:
+            continue
+        have.add(key)
         if not number.startswith("+861"):
             phone.type = CustomerPhone.Type.OFFICE
-        phone.is_primary = customer.pk not in have
-        have.add(customer.pk)
+        phone.is_primary = customer.pk not in led
+        led.add(customer.pk)
         rows.append(phone)
-    CustomerPhone.objects.bulk_create(rows, batch_size=1000, ignore_conflicts=True)
+    copy_in(rows)
+
+
+def _fresh_ids(work: Work) -> set[int]:
+    return {customer.pk for customer in work.fresh}
 
 
 def _write_places(work: Work) -> None:
     """New addresses; one that the customer has in its standard form is left alone."""
-    ids = {customer.pk for customer, _text, _code in work.places}
+    ids = {customer.pk for customer, _text, _code in work.places} - _fresh_ids(work)
     have = {
         (pk, bytes(index or b""))
         for pk, index in CustomerAddress.objects.filter(
@@ -294,7 +306,7 @@ def _write_places(work: Work) -> None:
         if key not in have:
             have.add(key)
             rows.append(row)
-    CustomerAddress.objects.bulk_create(rows, batch_size=1000)
+    copy_in(rows)
 
 
 def likeness(office: Office, lines: list[list], columns: list[str]) -> float:

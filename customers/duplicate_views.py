@@ -164,7 +164,11 @@ def undo(request: AuthedRequest, pk: int) -> HttpResponse:
     visible = Customer.objects.visible_to(request.user)
     rows = Merge.objects.filter(survivor__in=visible).select_related("survivor")
     row = get_object_or_404(rows, pk=pk)
-    kept = merging.undo(row, by=request.user)
+    try:
+        kept = merging.undo(row, by=request.user)
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+        return redirect(row.survivor)
     message = _("The two are two again.")
     if kept:
         message += " " + _("Changed since and kept: %(fields)s.") % {

@@ -3,8 +3,11 @@
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from customers.models import Customer
+from customers.models import Customer, choices
 from customers.queries import GROUPS, Period
+
+WHOSE = [("mine", _("My portfolio")), ("nobody", _("Without a manager"))]
+UNVERIFIED = [("180", _("180 days")), ("365", _("365 days"))]
 
 
 class FilterForm(forms.Form):
@@ -12,6 +15,13 @@ class FilterForm(forms.Form):
 
     segment = forms.ChoiceField(required=False, choices=Customer.Segment.choices)
     kind = forms.ChoiceField(required=False, choices=Customer.Kind.choices)
+    strategic_class = forms.ChoiceField(
+        required=False, choices=choices.StrategicClass.choices
+    )
+    industry = forms.ChoiceField(required=False, choices=choices.Industry.choices)
+    list_state = forms.ChoiceField(required=False, choices=choices.ListState.choices)
+    whose = forms.ChoiceField(required=False, choices=WHOSE)
+    unverified = forms.ChoiceField(required=False, choices=UNVERIFIED)
     office = forms.CharField(required=False)
     group = forms.ChoiceField(required=False, choices=[(name, name) for name in GROUPS])
     base = forms.CharField(required=False)

@@ -59,7 +59,7 @@ def differing(survivor: Customer, loser: Customer) -> list[str]:
     return [name for name in CHOSEN if getattr(survivor, name) != getattr(loser, name)]
 
 
-def _relations() -> list[tuple[str, type[models.Model], str]]:
+def relations() -> list[tuple[str, type[models.Model], str]]:
     """(name, model, field) of every table whose rows belong to a customer.
 
     Asked of Django, so that tables of the apps above move too without being known here.
@@ -172,7 +172,7 @@ def _move_children(row: Merge) -> None:
     """Move what can move; what the survivor has already stays with the loser."""
     row.loser.phones.filter(is_primary=True).update(is_primary=False)
     _join_marks(row)
-    for label, model, field in _relations():
+    for label, model, field in relations():
         manager = model._base_manager
         ids = list(manager.filter(**{field: row.loser}).values_list("pk", flat=True))
         moved = _move(manager, field, row.survivor, ids)
@@ -212,7 +212,7 @@ def _join_marks(row: Merge) -> None:
 def delete_unused(customers: Any) -> int:
     """Delete those of `customers` that nothing leans on but what they were made with."""
     with_them = {"CustomerPhone", "CustomerAddress", "ExternalId"}
-    for _label, model, field in _relations():
+    for _label, model, field in relations():
         if model.__name__ not in with_them:
             leaning = model._base_manager.exclude(**{field: None}).values(field)
             customers = customers.exclude(pk__in=leaning)
@@ -236,10 +236,13 @@ def undo(row: Merge, *, by: User | None) -> list[str]:
         require(by, "customer.merge", one.office)
     if row.undone_at:
         return []
+    if survivor.erased_at:
+        message = _("The record was erased: nothing can be undone.")
+        raise Refused("merge.closed", message)
     primary = json.loads(row.replaced)["primary"]
     loser_phones = CustomerPhone.objects.filter(pk=primary, customer=survivor)
     loser_phones.update(is_primary=False)
-    models_by_label = {label: (model, field) for label, model, field in _relations()}
+    models_by_label = {label: (model, field) for label, model, field in relations()}
     for moved in row.moved.all():
         model, field = models_by_label[moved.relation]
         still = model._base_manager.filter(pk__in=moved.ids, **{field: survivor})

@@ -111,7 +111,7 @@ def change_customer(
         raise Clash(clashes)
     if not wanted:
         return row
-    if {"manager", "assistant"} & set(wanted):
+    if {"manager", "assistant", "manager_id", "assistant_id"} & set(wanted):
         require(by, "customer.assign", row.office)
     _set(row, wanted, by)
     row.version += 1
@@ -249,7 +249,11 @@ def grade_address(row: CustomerAddress, address: str) -> None:
     row.text, row.region = address, parsed.region
     row.text_index = blind_index(parsed.standard)
     row.quality, row.score = addresses.grade(
-        address, row.postcode, verified_on=row.verified_on, today=localdate()
+        address,
+        row.postcode,
+        verified_on=row.verified_on,
+        today=localdate(),
+        parsed=parsed,
     )
 
 

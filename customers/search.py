@@ -20,7 +20,7 @@ from customers.models import Customer, CustomerPhone, UsageRef
 from customers.models.contacts import LAST_DIGITS, last_index
 
 MOST = 50
-CANDIDATES = 200  # rows of one kind that are ranked
+CANDIDATES = 100  # rows of one kind that are looked at
 LAST_CANDIDATES = 2000  # numbers that share their last four digits
 
 PHONE, ENDING = _("phone"), _("end of the phone")
@@ -54,23 +54,11 @@ def find(user: User, query: str, most: int = MOST) -> list[Hit]:
             reasons.setdefault(pk, (rank, reason))
         if len(reasons) >= most:
             break
-    rows = Customer.objects.for_list().in_bulk(list(reasons)[:CANDIDATES])
-    hits = [
-        Hit(row, reasons[pk][1], _fine_rank(row, query, reasons[pk]))
-        for pk, row in rows.items()
-    ]
+    best = sorted(reasons, key=lambda pk: reasons[pk][0])[:most]
+    rows = Customer.objects.for_list().in_bulk(best)
+    hits = [Hit(row, reasons[pk][1], reasons[pk][0]) for pk, row in rows.items()]
     hits.sort(key=lambda hit: (hit.rank, hit.customer.pinyin, hit.customer.pk))
-    return hits[:most]
-
-
-def _fine_rank(row: Customer, query: str, found: tuple[int, Any]) -> int:
-    """Whole names before beginnings before the rest, among those found by name."""
-    rank, reason = found
-    if reason is not NAME:
-        return 10 * rank
-    name, wanted = text.fold(row.name), text.fold(query)
-    closeness = 0 if name == wanted else 1 if name.startswith(wanted) else 2
-    return 10 * rank + closeness
+    return hits
 
 
 def _kinds(scope: QuerySet, query: str) -> Iterator[tuple[list[int], Any]]:

@@ -2,7 +2,14 @@
 
 from django.urls import path
 
-from customers import duplicate_views, record_views, today_views, views
+from customers import (
+    duplicate_views,
+    list_views,
+    privacy_views,
+    record_views,
+    today_views,
+    views,
+)
 
 app_name = "customers"
 urlpatterns = [
@@ -11,6 +18,20 @@ urlpatterns = [
     path("today/", today_views.today, name="today"),
     path("today/<int:pk>/done/", today_views.done, name="task_done"),
     path("corrections/", today_views.corrections, name="corrections"),
+    path("tools/", list_views.tools, name="tools"),
+    path("views/", list_views.save_view, name="view_save"),
+    path("views/<int:pk>/drop/", list_views.drop_view, name="view_drop"),
+    path("bulk/", list_views.bulk, name="bulk"),
+    path("bulk/<int:pk>/", list_views.bulk_job, name="bulk_job"),
+    path("exports/", list_views.exports, name="exports"),
+    path("exports/ask/", list_views.ask_export, name="export_ask"),
+    path("exports/<uuid:pk>/decide/", list_views.decide_export, name="export_decide"),
+    path("exports/<uuid:pk>/file/", list_views.fetch_export, name="export_fetch"),
+    path("retention/", privacy_views.retention, name="retention"),
+    path("<int:pk>/privacy/", privacy_views.page, name="privacy"),
+    path("<int:pk>/privacy/data/", privacy_views.data, name="privacy_data"),
+    path("<int:pk>/privacy/hold/", privacy_views.hold, name="privacy_hold"),
+    path("<int:pk>/privacy/erase/", privacy_views.erase, name="privacy_erase"),
     path("new/", record_views.new, name="new"),
     path("likely/", record_views.likely, name="likely"),
     path("duplicates/", duplicate_views.queue, name="duplicates"),
@@ -22,6 +43,7 @@ urlpatterns = [
         "contracts/files/<uuid:pk>/", record_views.contract_file, name="contract_file"
     ),
     path("<int:pk>/", views.detail, name="detail"),
+    path("<int:pk>/summary/", views.summary, name="summary"),
     path("<int:pk>/edit/", record_views.edit, name="edit"),
     path("<int:pk>/verify/", record_views.verify, name="verify"),
     path("<int:pk>/timeline/", views.timeline, name="timeline"),

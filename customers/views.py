@@ -14,7 +14,6 @@ from crm import charts, text
 from crm.access.capabilities import AuthedRequest, may, needs
 from crm.access.models import User
 from crm.access.once import once
-from crm.access.scoping import offices_of
 from crm.audit import services as audit
 from crm.errors import Refused
 from crm.numbers import mask_id_number
@@ -22,10 +21,11 @@ from crm.web import PAGE_ROWS, TOTAL_CAP, keyset_page
 from customers import notes, services
 from customers.forms import FilterForm, RevealForm
 from customers.ledger import BUCKETS, ageing_of
+from customers.listing import KEPT, filtered, shown_columns
 from customers.models import Customer, TimelineEntry
 from customers.panel_forms import NoteForm
 from customers.panels import PANELS
-from customers.queries import months_of, retention_group
+from customers.queries import months_of
 from customers.search import find
 from customers.service_points import points_of
 
@@ -39,38 +39,38 @@ TIMELINE_KINDS = [
 ]
 
 
-def filtered(request: AuthedRequest, form: FilterForm) -> QuerySet[Customer]:
-    """Visible customers under the address's filters; wrong filters are a 404, not "all"."""
-    if not form.is_valid():
-        raise Http404
-    chosen = form.cleaned_data
-    rows = Customer.objects.visible_to(request.user)
-    for name in ("segment", "kind"):
-        if chosen[name]:
-            rows = rows.filter(**{name: chosen[name]})
-    if chosen["office"]:
-        office = get_object_or_404(offices_of(request.user), code=chosen["office"])
-        rows = rows.filter(office__path__startswith=office.path)
-    if chosen["group"]:
-        if not (chosen["base"] and chosen["current"]):
-            raise Http404
-        rows = retention_group(rows, chosen["group"], chosen["base"], chosen["current"])
-    return rows
-
-
 @needs("customer.view")
 def customer_list(request: AuthedRequest) -> HttpResponse:
     form = FilterForm(request.GET)
-    rows = filtered(request, form).for_list()
+    if not form.is_valid():
+        raise Http404  # a wrong filter is no filter: never answer it with "all"
+    extra = [name for name, _label in shown_columns(request.GET.get("cols", ""))]
+    rows = filtered(request.user, form.cleaned_data).for_list(*extra)
     # A list behind a figure of the board is counted whole: it must equal the figure.
     cap = None if form.cleaned_data["group"] else TOTAL_CAP
     page = keyset_page(rows, BY_NAME, request.GET.get("after", ""), cap=cap)
     labels = _dress(page.rows, request.user)
+    columns = shown_columns(request.GET.get("cols", ""))
+    for row in page.rows if columns else ():
+        row.more = [_cell(row, name) for name, _label in columns]
     chosen = form.cleaned_data
-    kept = [(name, chosen[name]) for name in ("office", "group", "base", "current")]
+    kept = [(name, chosen[name]) for name in KEPT]
     kept = [(name, value) for name, value in kept if value]
-    context = {"page": page, "chosen": chosen, "kept": kept, "labels": labels}
+    context = {
+        "page": page,
+        "chosen": chosen,
+        "kept": kept,
+        "labels": labels,
+        "columns": columns,
+        "cols": ",".join(name for name, _label in columns),
+    }
     return render(request, "customers/list.html", context)
+
+
+def _cell(row: Customer, name: str) -> str:
+    """One extra column of a row: the choice's word, the date, or a dash."""
+    value = getattr(row, f"get_{name}_display", lambda: getattr(row, name))()
+    return value or "—"
 
 
 @needs("customer.view")
@@ -145,7 +145,6 @@ def detail(request: AuthedRequest, pk: int) -> HttpResponse:
         else (),
         before_label=_("a year before"),
     )
-    ageing = ageing_of(customer)
     user = request.user
     context = {
         "customer": customer,
@@ -157,15 +156,26 @@ def detail(request: AuthedRequest, pk: int) -> HttpResponse:
         "profit": sum(m.revenue - m.cost for m in this[1:]),
         "has_cost": any(m.cost for m in this),
         "chart": chart,
-        "points": points_of(customer),
-        "ageing": ageing,
-        "buckets": list(zip(BUCKETS, ageing.overdue, strict=True)),
-        "relatives": _relatives(customer, user),
         "panels": PANELS,
         "may_edit": may(user, "customer.edit", customer.office),
-        "may_merge": may(user, "customer.merge", customer.office),
     }
     return render(request, "customers/detail.html", context)
+
+
+@needs("customer.view")
+def summary(request: AuthedRequest, pk: int) -> HttpResponse:
+    """Service points, what is owed, and relatives: the frame shows them at once behind."""
+    rows = Customer.objects.visible_to(request.user).select_related("office")
+    customer = get_object_or_404(rows, pk=pk)
+    ageing = ageing_of(customer)
+    context = {
+        "customer": customer,
+        "points": points_of(customer, ageing=ageing),
+        "ageing": ageing,
+        "buckets": list(zip(BUCKETS, ageing.overdue, strict=True)),
+        "relatives": _relatives(customer, request.user),
+    }
+    return render(request, "customers/_summary.html", context)
 
 
 def _facts(customer: Customer) -> list[tuple[str, str]]:

@@ -12,19 +12,21 @@ from dataclasses import dataclass
 import pytest
 from django.test import Client
 from django.urls import URLPattern, get_resolver, reverse
+from django.utils.timezone import now
 
 from complaints.models import Attachment
 from crm.access.models import Posting, User
 from crm.access.office_admin import move_office
 from crm.access.roles import CAPABILITIES, Role
 from crm.audit.models import AuditEvent
+from crm.jobs.models import Job
 from crm.org.models import CalendarDay, Office
 from crm.transfer import services as transfer
 from crm.transfer.forms import EXAMPLE
 from customers.ledger import attach_file as attach_scan
 from customers.ledger import save_contract
 from customers.merging import merge
-from customers.models import Customer
+from customers.models import Customer, Export, SavedView
 from tests import factories as make
 
 
@@ -84,6 +86,20 @@ ROUTES = {
     "customers:today": Route("task.view"),
     "customers:task_done": Route("task.view", "post", "task"),
     "customers:corrections": Route("customer.correct"),
+    "customers:tools": Route("customer.view"),
+    "customers:view_save": Route("customer.view", "post"),
+    "customers:view_drop": Route("customer.view", "post", "view", "supervisor"),
+    "customers:bulk": Route("customer.assign", "post"),
+    "customers:bulk_job": Route("customer.assign", of="bulk"),
+    "customers:exports": Route("customer.export"),
+    "customers:export_ask": Route("customer.export", "post"),
+    "customers:export_decide": Route("customer.export_approve", "post", "export"),
+    "customers:export_fetch": Route("customer.export", "post", "export", "supervisor"),
+    "customers:retention": Route("customer.erase"),
+    "customers:privacy": Route("customer.erase", of="customer"),
+    "customers:privacy_data": Route("customer.erase", "post", "customer"),
+    "customers:privacy_hold": Route("customer.erase", "post", "customer"),
+    "customers:privacy_erase": Route("customer.erase", "post", "customer"),
     "customers:new": Route("customer.create"),
     "customers:likely": Route("customer.create", "post"),
     "customers:duplicates": Route("customer.merge"),
@@ -94,6 +110,7 @@ ROUTES = {
     "customers:contract_file": Route("customer.view", of="contract_file"),
     "customers:detail": Route("customer.view", of="customer"),
     "customers:edit": Route("customer.edit", of="customer"),
+    "customers:summary": Route("customer.view", of="customer"),
     "customers:verify": Route("customer.edit", "post", "customer"),
     "customers:timeline": Route("customer.view", of="customer"),
     "customers:behaviour": Route("customer.view", of="customer"),
@@ -158,6 +175,10 @@ def things(cast, where, owner, agent) -> dict:
     pair = make.pair(*twins[:2])
     joined = merge(*twins[2:], by=None)
     task = make.task(customer, owner)
+    boss = cast.chen if where == cast.wuhan else cast.mei
+    view = SavedView.objects.create(owner=boss, office=where, name=f"v{where.code}")
+    export = Export.objects.create(requested_by=boss, office=where, state="waiting")
+    bulk = Job.objects.create(kind="customers.bulk", actor=boss, due_at=now())
     contract = save_contract(
         customer, by=None, number="HT-1", starts_on="2026-01-01", ends_on="2026-12-31"
     )
@@ -179,6 +200,9 @@ def things(cast, where, owner, agent) -> dict:
         "merge": {"pk": joined.pk},
         "task": {"pk": task.pk},
         "contract_file": {"pk": scan.pk},
+        "view": {"pk": view.pk},
+        "export": {"pk": export.pk},
+        "bulk": {"pk": bulk.pk},
         "file": {"pk": file.pk},
         "import": {"pk": batch.pk},
         "account": {"pk": account.pk},
@@ -200,6 +224,8 @@ MISSING = {
             "pair",
             "merge",
             "task",
+            "view",
+            "bulk",
         ],
         {"pk": 99999999},
     ),
@@ -208,7 +234,8 @@ MISSING = {
     "panel_row": {"pk": 99999999, "name": "phones", "row": 1, "action": "invalid"},
     **dict.fromkeys(["complaint", "api_complaint"], {"ref": "C-1"}),
     **dict.fromkeys(
-        ["file", "import", "session", "contract_file"], {"pk": uuid.UUID(int=7)}
+        ["file", "import", "session", "contract_file", "export"],
+        {"pk": uuid.UUID(int=7)},
     ),
     "office": {"code": "nowhere"},
 }

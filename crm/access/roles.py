@@ -30,6 +30,9 @@ CAPABILITIES: dict[str, set[Role]] = {
     "customer.correct": {A, H, M, S},  # ask for a correction, from any department
     "customer.assign": {S},  # managers, offices, segments by hand
     "customer.merge": {S},
+    "customer.export": {M, S},
+    "customer.export_approve": {S},
+    "customer.erase": {S},
     "contract.edit": {M, S},
     "task.view": {M, S},
     "complaint.view": {A, H, M, S},

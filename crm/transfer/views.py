@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST
 from crm.access.capabilities import AuthedRequest, needs
 from crm.audit import services as audit
 from crm.errors import Refused
+from crm.text import safe_cell
 from crm.transfer import reading, services
 from crm.transfer.forms import EXAMPLE, UploadForm
 from crm.transfer.models import Import
@@ -177,7 +178,7 @@ def correct(request: AuthedRequest, pk: str) -> HttpResponse:
         ):
             if row := reasons.get(record.line):
                 reason = f"{row.column} {REASONS[row.reason]}".strip()
-                yield writer.writerow([*map(_safe, record.cells), reason])
+                yield writer.writerow([*map(safe_cell, record.cells), reason])
 
     return _download(lines(), f"correct-{batch.pk}.csv")
 
@@ -202,12 +203,7 @@ def rejected(request: AuthedRequest, pk: str) -> HttpResponse:
         for row in batch.rejections.iterator(chunk_size=2000):
             reason = REASONS[row.reason]
             yield writer.writerow(
-                [row.line, _safe(row.column), _safe(row.value), reason]
+                [row.line, safe_cell(row.column), safe_cell(row.value), reason]
             )
 
     return _download(lines(), f"rejected-{batch.pk}.csv")
-
-
-def _safe(cell: str) -> str:
-    """SECURITY: a cell that a spreadsheet would take for a formula gets a quote before it."""
-    return f"'{cell}" if cell[:1] in "=+-@\t\r＝＋－＠" and cell else cell

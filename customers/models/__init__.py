@@ -18,6 +18,7 @@ from customers.models.history import (
     TimelineEntry,
 )
 from customers.models.imports import ImportedChange
+from customers.models.lists import Export, SavedView
 from customers.models.money import Contract, ContractFile, Receivable
 from customers.models.usage import Usage, UsageDay, UsageMonth, UsageRef
 
@@ -32,6 +33,7 @@ __all__ = [
     "CustomerPhone",
     "CustomerQuerySet",
     "DuplicatePair",
+    "Export",
     "ExternalId",
     "Household",
     "ImportedChange",
@@ -39,6 +41,7 @@ __all__ = [
     "MergedRows",
     "Opportunity",
     "Receivable",
+    "SavedView",
     "SegmentChange",
     "ServicePoint",
     "Task",

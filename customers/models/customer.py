@@ -28,7 +28,7 @@ class CustomerQuerySet(ScopedQuerySet):
         """Without those merged into another: their page leads on to the survivor's."""
         return super().visible_to(user).filter(merged_into=None)
 
-    def for_list(self) -> Self:
+    def for_list(self, *extra: str) -> Self:
         """With all that one table row shows, and no more: one query at any length."""
         row = (
             "code",
@@ -40,7 +40,7 @@ class CustomerQuerySet(ScopedQuerySet):
             "assistant_id",
         )
         related = ("office__path", "office__name", "manager__full_name")
-        return self.select_related("office", "manager").only(*row, *related)
+        return self.select_related("office", "manager").only(*row, *extra, *related)
 
 
 class Household(models.Model):

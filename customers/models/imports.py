@@ -13,6 +13,7 @@ class ImportedChange(models.Model):
     table = models.CharField(max_length=20)  # the model's name in this app
     row = models.BigIntegerField()
     before = EncryptedText()  # JSON: field → value
+    made_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         constraints = [
