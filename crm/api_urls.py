@@ -1,11 +1,24 @@
 """Addresses of the API."""
 
+from django.urls import path
+from drf_spectacular.views import SpectacularJSONAPIView
+from rest_framework.permissions import IsAuthenticated
 from rest_framework.routers import SimpleRouter
 
 from complaints.api import ComplaintViewSet
 from customers.api import CustomerViewSet
 
+
+class Schema(SpectacularJSONAPIView):
+    """The OpenAPI document, for everybody who is signed in."""
+
+    permission_classes = [IsAuthenticated]
+
+
 router = SimpleRouter()
 router.register("customers", CustomerViewSet, basename="api-customer")
 router.register("complaints", ComplaintViewSet, basename="api-complaint")
-urlpatterns = router.urls
+urlpatterns = [
+    *router.urls,
+    path("schema/", Schema.as_view(), name="api-schema"),
+]

@@ -59,6 +59,7 @@ INSTALLED_APPS = [
     "csp",
     "treebeard",
     "rest_framework",
+    "drf_spectacular",
     "axes",
     "crm",
     "crm.audit",
@@ -296,7 +297,15 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "crm.api.Pages",
     "PAGE_SIZE": 50,
     "EXCEPTION_HANDLER": "crm.api.explain",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "UNAUTHENTICATED_USER": None,
+}
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Postal CRM",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "COMPONENT_SPLIT_REQUEST": True,
 }
 
 # --- files, language, messages ---------------------------------------------------------

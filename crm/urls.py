@@ -11,7 +11,7 @@ urlpatterns = [
     path("kpi/", include("crm.dashboards.urls")),
     path("customers/", include("customers.urls")),
     path("complaints/", include("complaints.urls")),
-    path("api/", include("crm.api_urls")),
+    path("api/v1/", include("crm.api_urls")),
 ]
 handler403 = "crm.web.forbidden"
 handler404 = "crm.web.not_found"

@@ -24,7 +24,7 @@ def _phone(cell: str) -> str:
     if ROUNDED.fullmatch(raw):
         raise Bad("rounded")
     normal = text.normalise_phone(raw)
-    if not normal:
+    if not normal or normal in text.SHORT_NUMBERS:
         raise Bad("phone")
     return normal
 
@@ -68,6 +68,7 @@ COLUMNS = (
         clean_text(120, required=True),
         True,
         ("customer_name", "customer", "客户名称", "单位名称", "姓名", "名称"),
+        is_personal=True,
     ),
     Column("kind", _("Kind"), clean_choice(choices.Kind), False, ("类型", "性质")),
     Column(
@@ -79,14 +80,23 @@ COLUMNS = (
         _phone,
         False,
         ("tel", "mobile", "电话", "手机", "联系电话", "手机号"),
+        is_personal=True,
     ),
-    Column("phone2", _("Second phone"), _phone, False, ("电话2", "备用电话")),
+    Column(
+        "phone2",
+        _("Second phone"),
+        _phone,
+        False,
+        ("电话2", "备用电话"),
+        is_personal=True,
+    ),
     Column(
         "address",
         _("Address"),
         clean_text(200),
         False,
         ("地址", "详细地址", "单位地址"),
+        is_personal=True,
     ),
     Column("postcode", _("Postcode"), _postcode, False, ("邮编", "邮政编码")),
     Column(
@@ -96,7 +106,14 @@ COLUMNS = (
         False,
         ("统一社会信用代码", "信用代码"),
     ),
-    Column("id_number", _("ID number"), _id_number, False, ("身份证", "身份证号")),
+    Column(
+        "id_number",
+        _("ID number"),
+        _id_number,
+        False,
+        ("身份证", "身份证号"),
+        is_personal=True,
+    ),
     Column(
         "contract_id",
         _("Number in the contract-customer system"),
@@ -111,7 +128,14 @@ COLUMNS = (
         False,
         ("11183编号", "派揽编号"),
     ),
-    Column("alias", _("Also called"), clean_text(60), False, ("简称", "别名")),
+    Column(
+        "alias",
+        _("Also called"),
+        clean_text(60),
+        False,
+        ("简称", "别名"),
+        is_personal=True,
+    ),
     Column("nature", _("Nature"), clean_choice(choices.Nature), False, ("企业性质",)),
     Column("industry", _("Industry"), clean_choice(choices.Industry), False, ("行业",)),
     Column("size", _("Size"), clean_choice(choices.Size), False, ("规模",)),

@@ -7,6 +7,7 @@ inside such a block. A value that more than BLOCK customers share tells nothing.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet
@@ -21,6 +22,7 @@ from crm.fields import blind_index
 from crm.jobs.models import Job
 from customers.models import Customer, DuplicatePair
 from customers.models.choices import Kind
+from customers.services import LOOKUPS_PER_HOUR, limit
 
 BLOCK = 12
 FETCH = 20_000
@@ -213,6 +215,17 @@ def likely(
         wanted |= same if kind == Kind.CORPORATE else same & Q(name=name)
     rows = Customer.objects.filter(wanted, merged_into=None).distinct()
     return rows.select_related("office", "manager")[:most]
+
+
+@transaction.atomic
+def look_for_likely(*, by: User, **typed: Any) -> list[Customer]:
+    """likely() for the screen. Personal values are looked up outside one's offices, so such
+    a look is audited and limited like one by phone: Refused("likely.too_many")."""
+    is_person = typed.get("kind") == Kind.INDIVIDUAL and typed.get("name")
+    if typed.get("phone") or typed.get("id_number") or is_person:
+        limit(by, "customer.likely_looked_up", LOOKUPS_PER_HOUR, "likely.too_many")
+        audit.record(by, "customer.likely_looked_up")
+    return list(likely(**typed))
 
 
 @transaction.atomic

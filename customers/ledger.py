@@ -117,6 +117,20 @@ def save_contract(customer: Customer, *, by: User | None, **facts: Any) -> Contr
 
 
 @transaction.atomic
+def change_terms(contract: Contract, *, by: User, **terms: Any) -> None:
+    """Put the terms of a contract right; number and period stay."""
+    row = Contract.objects.select_for_update().get(pk=contract.pk)
+    require(by, "contract.edit", row.office)
+    for name, value in terms.items():
+        setattr(row, name, value)
+    row.save(update_fields=list(terms))
+    details = {"number": row.number, "fields": sorted(terms)}
+    audit.record(
+        by, "contract.changed", row.customer, office=row.office, details=details
+    )
+
+
+@transaction.atomic
 def end_contract(contract: Contract, *, by: User, on: date) -> None:
     """End a contract before its time. Refused("contract.ended") outside its period."""
     row = Contract.objects.select_for_update().get(pk=contract.pk)

@@ -16,6 +16,7 @@ from crm.access.once import once
 from crm.errors import Refused
 from crm.jobs.models import Job
 from customers import exporting, listing
+from customers.forms import UNVERIFIED, WHOSE
 from customers.models import Export, SavedView
 from customers.record_forms import managers_of
 
@@ -58,8 +59,16 @@ def _tools(
     columns = [(name, listing.label_of(name), name in chosen) for name in listing.EXTRA]
     bulk = bound.get("bulk") or BulkForm()
     bulk.fields["person"].queryset = _people(user)
+    selected = listing.QueryDict(query)
+    own = ("cols", "whose", "unverified")
     context = {
         "query": query,
+        "kept": [(name, value) for name, value in selected.items() if name not in own],
+        "whose": [(v, label, v == selected.get("whose")) for v, label in WHOSE],
+        "unverified": [
+            (v, label, v == selected.get("unverified")) for v, label in UNVERIFIED
+        ],
+        "sure": bound.get("sure"),
         "views": SavedView.objects.visible_to(user).select_related("owner"),
         "columns": columns,
         "view_form": bound.get("view") or ViewForm(),
@@ -197,11 +206,17 @@ def bulk(request: AuthedRequest) -> HttpResponse:
             return reverse("customers:bulk_job", args=[job.pk])
 
         try:
+            if "sure" not in request.POST:
+                reached = listing.count_bulk(
+                    by=request.user, query=query, **form.cleaned_data
+                )
+                return _tools(request, query, bulk=form, sure=reached)
             answer = HttpResponse(status=204)
             answer.headers["HX-Redirect"] = once(request, act)
             return answer
         except Refused as refusal:
-            form.add_error("action", str(refusal))
+            beside = "person" if refusal.code == "bulk.person" else "action"
+            form.add_error(beside, str(refusal))
     return _tools(request, query, 422, bulk=form)
 
 

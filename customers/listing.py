@@ -115,23 +115,32 @@ def save_view(*, by: User, name: str, query: str, shared: bool) -> SavedView:
 ACTIONS = ("assign", "assist", "check")
 
 
-@transaction.atomic
-def start_bulk(*, by: User, action: str, query: str, person: User | None) -> Job:
-    """Queue an action on all that match: "assign" and "assist" set a manager, "check" makes
-    a task. Refused("bulk.…") for nobody, too many, or no person."""
+def count_bulk(*, by: User, action: str, query: str, person: User | None) -> int:
+    """How many an action would reach. Refused("bulk.…") for nobody, too many, no person."""
     require(by, "customer.assign")
     if action not in ACTIONS:
         raise Http404
     if action != "check" and person is None:
         raise Refused("bulk.person", _("Choose a customer manager."))
-    query = clean_query(query)
     rows = selection(by, query).order_by()[: BULK_MOST + 1].count()
     if not rows:
         raise Refused("bulk.none", _("Nobody matches."))
     if rows > BULK_MOST:
         message = _("More than %(n)s match: narrow the list down.")
         raise Refused("bulk.many", message % {"n": BULK_MOST})
-    params = {"action": action, "query": query, "person": person and person.pk}
+    return rows
+
+
+@transaction.atomic
+def start_bulk(*, by: User, action: str, query: str, person: User | None) -> Job:
+    """Queue an action on all that match: "assign" and "assist" set a manager, "check" makes
+    a task."""
+    rows = count_bulk(by=by, action=action, query=query, person=person)
+    params = {
+        "action": action,
+        "query": clean_query(query),
+        "person": person and person.pk,
+    }
     job = enqueue("customers.bulk", params, by=by)
     job.total_units = rows
     job.save(update_fields=["total_units"])

@@ -55,8 +55,15 @@ STAYS = {"Usage", "UsageMonth", "UsageDay", "DuplicatePair", "Merge"}
 
 
 def differing(survivor: Customer, loser: Customer) -> list[str]:
-    """The fields of which somebody has to choose one value."""
-    return [name for name in CHOSEN if getattr(survivor, name) != getattr(loser, name)]
+    """The fields of which somebody has to choose one value. The kind goes with the name."""
+    skipped = {"kind"}
+    if survivor.pk == loser.parent_id or loser.pk == survivor.parent_id:
+        skipped.add("parent")
+    return [
+        name
+        for name in CHOSEN
+        if name not in skipped and getattr(survivor, name) != getattr(loser, name)
+    ]
 
 
 def relations() -> list[tuple[str, type[models.Model], str]]:
@@ -101,14 +108,15 @@ def merge(
     if loser.merged_into_id == survivor.pk and survivor.pk != loser.pk:
         return Merge.objects.get(loser=loser, undone_at=None)
     _refuse(survivor, loser)
+    take = _settled(survivor, loser, take or set())
     row = Merge.objects.create(
         loser=loser,
         survivor=survivor,
         by=by,
-        replaced=json.dumps(_written(survivor, loser, take or set())),
+        replaced=json.dumps(_written(survivor, loser, take)),
     )
     _move_children(row)
-    _take_over(survivor, loser, take or set())
+    _take_over(survivor, loser, take)
     loser.merged_into = survivor
     loser.version += 1
     loser.save(update_fields=["merged_into", "version"])
@@ -116,7 +124,7 @@ def merge(
         first=min(survivor.pk, loser.pk), second=max(survivor.pk, loser.pk)
     )
     pair.update(state="merged", decided_by=by, decided_at=now())
-    details = {"loser": loser.pk, "took": sorted(take or set())}
+    details = {"loser": loser.pk, "took": sorted(take)}
     audit.record(
         by, "customer.merged", survivor, office=survivor.office, details=details
     )
@@ -136,6 +144,15 @@ def _refuse(survivor: Customer, loser: Customer) -> None:
         raise Refused("merge.closed", message)
 
 
+def _settled(survivor: Customer, loser: Customer, take: set[str]) -> set[str]:
+    """What is really taken: the kind with the name (a person's name under a firm's kind
+    would not be masked), no parent that is the other one."""
+    take = take & set(CHOSEN) - {"kind", "parent"} | take & set(
+        differing(survivor, loser)
+    )
+    return take | {"kind"} if "name" in take else take
+
+
 def _plain(value: Any) -> Any:
     """A field's value as JSON can keep it: rows by their id, dates as text."""
     if isinstance(value, models.Model):
@@ -149,19 +166,25 @@ def _written(survivor: Customer, loser: Customer, take: set[str]) -> dict:
         name: [_plain(getattr(survivor, name)), _plain(getattr(loser, name))]
         for name in sorted(take & set(CHOSEN))
     }
+    if survivor.parent_id == loser.pk:
+        fields["parent"] = [loser.pk, None]
     primary = loser.phones.filter(is_primary=True).values_list("pk", flat=True).first()
     return {"fields": fields, "aliases": survivor.aliases, "primary": primary}
 
 
 def _take_over(survivor: Customer, loser: Customer, take: set[str]) -> None:
     """Chosen values; the name that is not kept becomes an alias, so it is found."""
-    names = {survivor.name, loser.name, *survivor.aliases, *loser.aliases} - {""}
+    names = {survivor.name, *survivor.aliases} - {""}
+    if survivor.kind == loser.kind:
+        names |= {loser.name, *loser.aliases} - {""}
     for name in take & set(CHOSEN) - {"id_number"}:
         setattr(survivor, name, getattr(loser, name))
     if "id_number" in take:
         survivor.set_id_number(loser.id_number)
     if survivor.manager_id and survivor.manager_id == survivor.assistant_id:
         survivor.assistant = None
+    if survivor.parent_id == loser.pk:
+        survivor.parent = None
     survivor.aliases = sorted(name[:60] for name in names - {survivor.name})
     survivor.set_name(survivor.name)
     survivor.version += 1
@@ -257,7 +280,7 @@ def undo(row: Merge, *, by: User | None) -> list[str]:
     pair = DuplicatePair.objects.filter(
         first=min(survivor.pk, loser.pk), second=max(survivor.pk, loser.pk)
     )
-    pair.update(state="different", decided_by=by, decided_at=now())
+    pair.update(state="open", decided_by=None, decided_at=None)
     details = {"loser": loser.pk, "kept": kept}
     audit.record(
         by, "customer.unmerged", survivor, office=survivor.office, details=details

@@ -168,6 +168,7 @@ def _opportunity_entry(row: Opportunity) -> None:
 def finish_task(task: Task, *, by: User) -> None:
     """Tick a task off; twice is once."""
     row = Task.objects.select_for_update().get(pk=task.pk)
+    require(by, "task.view", row.customer.office)
     if row.done_at is None:
         row.done_at, row.done_by = now(), by
         row.save(update_fields=["done_at", "done_by"])

@@ -77,7 +77,9 @@ class ContactForm(forms.ModelForm):
             value = cleaned.get(name)
             if value is not None and not 1 <= value <= most:
                 self.add_error(name, _("Between 1 and %(most)s.") % {"most": most})
-        if bool(cleaned.get("birthday_month")) != bool(cleaned.get("birthday_day")):
+        if not self.errors and bool(cleaned.get("birthday_month")) != bool(
+            cleaned.get("birthday_day")
+        ):
             self.add_error("birthday_day", _("A birthday has a month and a day."))
         return cleaned
 
@@ -157,6 +159,13 @@ class StageForm(forms.ModelForm):
 
 
 class ContractForm(forms.ModelForm):
+    credit_days = forms.IntegerField(
+        label=gettext_lazy("Payment term in days"),
+        min_value=0,
+        max_value=3650,
+        initial=30,
+    )
+
     class Meta:
         model = Contract
         fields = [
@@ -185,11 +194,14 @@ class ContractForm(forms.ModelForm):
         """Checked above, beside the fields; constraints are the last line."""
 
 
-class ContractChangeForm(forms.Form):
-    """End a contract early, or attach its scan."""
+TERMS = ("price_terms", "credit_days", "credit_limit", "has_safety_agreement")
 
-    ended_on = forms.DateField(
-        label=gettext_lazy("Ends early on"), required=False, widget=DAY
+
+class ContractChangeForm(forms.ModelForm):
+    """Change the terms, end a contract early, or attach its scan."""
+
+    credit_days = forms.IntegerField(
+        label=gettext_lazy("Payment term in days"), min_value=0, max_value=3650
     )
     file = forms.FileField(
         label=gettext_lazy("Scan (PDF, JPEG, PNG)"),
@@ -197,8 +209,16 @@ class ContractChangeForm(forms.Form):
         widget=forms.ClearableFileInput(attrs={"accept": ".pdf,.jpg,.jpeg,.png"}),
     )
 
-    def clean(self) -> dict:
-        cleaned = super().clean() or {}
-        if not cleaned.get("ended_on") and not cleaned.get("file") and not self.errors:
-            self.add_error("ended_on", _("Give a date, or choose a file."))
-        return cleaned
+    class Meta:
+        model = Contract
+        fields = [*TERMS, "ended_on"]
+        widgets = {"ended_on": DAY}
+
+    def clean_credit_limit(self):
+        limit = self.cleaned_data["credit_limit"]
+        if limit is not None and limit < 0:
+            raise forms.ValidationError(_("This must not be negative."))
+        return limit
+
+    def _post_clean(self) -> None:
+        """Only the typed values matter; the services write them."""

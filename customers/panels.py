@@ -74,11 +74,20 @@ def _phone_line(phone: Any, user: User) -> Line:
     ]
     if not phone.is_primary:
         actions.insert(0, ("primary", _("Make primary")))
+    actions.append(("remove", _("Remove")))
     meta = [phone.get_type_display()]
     if phone.contact:
         meta.append(phone.contact.name_for(user))
     reveal = "phone" if "*" in shown else ""
     return Line(phone.pk, shown, meta, badges, actions, reveal)
+
+
+def _act(other: Callable, what: str, row: Any, action: str, by: User) -> None:
+    """Remove a row, or do what else its button says."""
+    if action == "remove":
+        records.remove_row(row, what, by=by)
+    else:
+        other(row, action, by=by)
 
 
 def _add_phone(customer: Customer, by: User, typed: dict) -> None:
@@ -109,6 +118,7 @@ def _address_line(row: Any, user: User) -> Line:
             )
     badges = [(row.get_quality_display(), QUALITY_TONES[row.quality])]
     actions = [("confirmed", _("Delivered here")), ("returned", _("Mail came back"))]
+    actions.append(("remove", _("Remove")))
     reveal = "address" if shown.endswith("***") else ""
     return Line(row.pk, shown, meta, badges, actions, reveal)
 
@@ -132,11 +142,14 @@ def _contact_line(row: Any, user: User) -> Line:
         meta.append(_("birthday %(calendar)s %(day)s, next on %(next)s") % values)
     if row.remarks and "*" not in shown:
         meta.append(row.remarks)
-    return Line(row.pk, shown, meta, reveal="contact" if "*" in shown else "")
+    actions = [("remove", _("Remove"))]
+    reveal = "contact" if "*" in shown else ""
+    return Line(row.pk, shown, meta, actions=actions, reveal=reveal)
 
 
 def _external_line(row: Any, user: User) -> Line:
-    return Line(row.pk, row.value, [row.get_system_display()])
+    actions = [("remove", _("Remove"))]
+    return Line(row.pk, row.value, [row.get_system_display()], actions=actions)
 
 
 def _add_external(customer: Customer, by: User, typed: dict) -> None:
@@ -219,6 +232,8 @@ def _task_line(row: Any, user: User) -> Line:
 def _contract_line(row: Any, user: User) -> Line:
     today = localdate()
     meta = [f"{row.starts_on} – {row.ends_on}", row.get_billing_display()]
+    if row.ended_on:
+        meta.append(_("ended early on %(day)s") % {"day": row.ended_on})
     meta.append(_("pays in %(n)s days") % {"n": row.credit_days})
     if row.credit_limit is not None:
         limit = f"{row.credit_limit:,.0f}"
@@ -232,7 +247,7 @@ def _contract_line(row: Any, user: User) -> Line:
         (reverse("customers:contract_file", args=[file.pk]), file.name)
         for file in row.files.all()
     ]
-    change = forms.ContractChangeForm() if in_force else None
+    change = forms.ContractChangeForm(instance=row)
     return Line(row.pk, row.number, meta, badges, links=links, change=change)
 
 
@@ -240,7 +255,10 @@ def _change_contract(row: Any, by: User, typed: dict) -> None:
     if typed["file"]:
         data = typed["file"].read(MAX_BYTES + 1)
         ledger.attach_file(row, by=by, name=typed["file"].name, data=data)
-    if typed["ended_on"]:
+    terms = {name: typed[name] for name in forms.TERMS}
+    if terms != {name: getattr(row, name) for name in forms.TERMS}:
+        ledger.change_terms(row, by=by, **terms)
+    if typed["ended_on"] and typed["ended_on"] != row.ended_on:
         ledger.end_contract(row, by=by, on=typed["ended_on"])
 
 
@@ -255,7 +273,7 @@ PANELS: dict[str, Panel] = {
         _phone_line,
         forms.PhoneForm,
         _add_phone,
-        act=lambda row, action, by: records.mark_phone(row, action, by=by),
+        act=lambda row, action, by: _act(records.mark_phone, "phone", row, action, by),
     ),
     "addresses": Panel(
         gettext_lazy("Addresses"),
@@ -265,7 +283,9 @@ PANELS: dict[str, Panel] = {
         _address_line,
         forms.AddressForm,
         _add_address,
-        act=lambda row, action, by: records.judge_address(row, action, by=by),
+        act=lambda row, action, by: _act(
+            records.judge_address, "address", row, action, by
+        ),
     ),
     "contacts": Panel(
         gettext_lazy("Persons"),
@@ -275,6 +295,7 @@ PANELS: dict[str, Panel] = {
         _contact_line,
         forms.ContactForm,
         lambda customer, by, typed: records.add_contact(customer, by=by, **typed),
+        act=lambda row, action, by: records.remove_row(row, "contact", by=by),
     ),
     "external": Panel(
         gettext_lazy("Numbers in other systems"),
@@ -284,6 +305,7 @@ PANELS: dict[str, Panel] = {
         _external_line,
         forms.ExternalIdForm,
         _add_external,
+        act=lambda row, action, by: records.remove_row(row, "external_id", by=by),
     ),
     "consents": Panel(
         gettext_lazy("Consents"),
@@ -345,7 +367,7 @@ PANELS: dict[str, Panel] = {
     "tasks": Panel(
         gettext_lazy("Tasks"),
         "list-checks",
-        "customer.edit",
+        "task.view",
         lambda c: c.tasks.select_related("assignee").order_by("-done_at", "due_on"),
         _task_line,
         act=lambda row, action, by: notes.finish_task(row, by=by),

@@ -20,7 +20,8 @@ SHOWN_SALT = "customers.shown"
 
 def clean_phone(number: str) -> str:
     """The number as typed, or a ValidationError when it is none."""
-    if number and not text.normalise_phone(number):
+    normal = text.normalise_phone(number)
+    if number and (not normal or normal in text.SHORT_NUMBERS):
         raise forms.ValidationError(_("This is not a phone number."))
     return number
 
@@ -56,6 +57,7 @@ class CustomerForm(forms.ModelForm):
         forms.CharField(max_length=60),
         label=gettext_lazy("Also called"),
         required=False,
+        max_length=10,
         help_text=gettext_lazy("Short names, separated by commas."),
     )
     id_number = forms.CharField(
@@ -109,6 +111,7 @@ class CustomerForm(forms.ModelForm):
         if row.pk:
             self.masked = {
                 "name": row.name_for(by),
+                "aliases": ",".join(row.aliases_for(by)),
                 "id_number": mask_id_number(row.id_number),
             }
             self.initial |= self.masked
@@ -156,6 +159,13 @@ class CustomerForm(forms.ModelForm):
 
     def clean(self) -> dict:
         cleaned = super().clean() or {}
+        row = self.instance
+        if self.masked and cleaned.get("kind") != row.kind:
+            hidden = self.masked["name"] != (row.name or row.code)
+            if hidden and cleaned.get("name") == self.masked["name"]:
+                # SECURITY: a firm's name is not masked: nobody turns a person into one to read it.
+                message = _("Type the whole name to change the kind.")
+                self.add_error("kind", message)
         manager, assistant = cleaned.get("manager"), cleaned.get("assistant")
         if assistant and assistant == manager:
             self.add_error("assistant", _("Main and assistant manager are two people."))

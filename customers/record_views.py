@@ -34,20 +34,57 @@ def _customer(request: AuthedRequest, pk: int) -> Customer:
 @needs("customer.create")
 def new(request: AuthedRequest) -> HttpResponse:
     form = NewCustomerForm(request.POST or None, by=request.user, may_assign=False)
-    if request.method == "POST" and form.is_valid():
+    context: dict[str, Any] = {"form": form, "groups": _groups(form)}
+    status = 200
+    if request.method == "POST":
+        status = 422
         try:
-            address = once(request, lambda: _create(request, form))
-            return redirect(address)
+            if form.is_valid():
+                return redirect(once(request, lambda: _create(request, form, context)))
+        except MayBeKnown:
+            context["ask"] = True
         except Refused as refusal:
             form.add_error("code", str(refusal))
-    context = {"form": form, "groups": _groups(form)}
-    status = 422 if form.errors else 200
     return render(request, "customers/form.html", context, status=status)
 
 
-def _create(request: AuthedRequest, form: NewCustomerForm) -> str:
+class MayBeKnown(Exception):
+    """It may be somebody who is recorded, and nobody has said "all the same"."""
+
+
+def _ask_first(
+    request: AuthedRequest, form: NewCustomerForm, context: dict[str, Any]
+) -> None:
+    if "anyway" in request.POST:
+        return
+    wanted = ("name", "kind", "phone", "credit_code", "id_number")
+    typed = {name: form.cleaned_data[name] for name in wanted}
+    found = duplicates.look_for_likely(by=request.user, **typed)
+    context |= _seen(request, found)
+    if found:
+        raise MayBeKnown
+
+
+def _seen(request: AuthedRequest, found: list[Customer]) -> dict[str, Any]:
+    """Those that the reader may see, and how many there are besides."""
+    visible_ids = visible(request).filter(pk__in=[row.pk for row in found])
+    seen = set(visible_ids.values_list("pk", flat=True))
+    rows = [row for row in found if row.pk in seen]
+    for row in rows:
+        row.shown_name = row.name_for(request.user)
+    return {"rows": rows, "elsewhere": len(found) - len(rows)}
+
+
+def _create(
+    request: AuthedRequest, form: NewCustomerForm, context: dict[str, Any]
+) -> str:
+    _ask_first(request, form, context)
     typed = dict(form.cleaned_data)
     typed.pop("shown")
+    if not may(request.user, "customer.assign", typed["office"]):
+        mine = [p.office for p in request.user.posts("manager")]
+        if any(office.contains(typed["office"]) for office in mine):
+            typed["manager"] = request.user  # else nobody of them would see it again
     _resolve(typed, form, typed["office"])
     customer = records.create_customer(by=request.user, **typed)
     messages.success(request, _("%(code)s is saved.") % {"code": customer.code})
@@ -100,13 +137,11 @@ def _change(request: AuthedRequest, customer: Customer, form: CustomerForm) -> N
     shown = form.cleaned_data["shown"]
     after = form.changed()
     if set(after) & set(form.masked) and shown["version"] != customer.version:
-        raise records.Clash({name: form.masked[name] for name in form.masked})
+        raise records.Clash(form.masked)
     before = {name: shown.get(name, "") for name in after}
     before |= {name: getattr(customer, name) for name in form.masked if name in after}
     for name in {"household_name", "parent_code"} & set(after):
         before[name.split("_")[0]] = getattr(customer, name.split("_")[0])
-    if "aliases" in before:
-        before["aliases"] = [one for one in before["aliases"].split(",") if one]
     _resolve(after, form, customer.office)
     for name in {"manager", "assistant"} & set(after):
         person = after.pop(name)
@@ -160,17 +195,11 @@ def likely(request: AuthedRequest) -> HttpResponse:
     form.is_valid()
     typed = {name: form.cleaned_data.get(name, "") for name in form.fields}
     typed["kind"] = typed["kind"] or Customer.Kind.CORPORATE
-    found = list(duplicates.likely(**typed))
-    seen = set(
-        visible(request)
-        .filter(pk__in=[row.pk for row in found])
-        .values_list("pk", flat=True)
-    )
-    rows = [row for row in found if row.pk in seen]
-    for row in rows:
-        row.shown_name = row.name_for(request.user)
-    context = {"rows": rows, "elsewhere": len(found) - len(rows)}
-    return render(request, "customers/_likely.html", context)
+    try:
+        found = duplicates.look_for_likely(by=request.user, **typed)
+    except Refused as refusal:
+        return render(request, "customers/_likely.html", {"refusal": str(refusal)})
+    return render(request, "customers/_likely.html", _seen(request, found))
 
 
 @require_POST
@@ -267,6 +296,7 @@ def panel_row(
     """Change one line of a panel: by its form ("change"), or by one of its buttons."""
     customer, found = _customer(request, pk), _panel(name)
     target = get_object_or_404(found.rows(customer), pk=row)
+    form = None
     try:
         if action != "change":
             # A button that is not offered any more was pressed twice: show how it stands.
@@ -281,7 +311,10 @@ def panel_row(
             return _show(request, customer, name, 422, changing=row, change_form=form)
         found.change(target, request.user, form.cleaned_data)
     except Refused as refusal:
-        return _show(request, customer, name, 422, refusal=str(refusal))
+        if form is None:
+            return _show(request, customer, name, 422, refusal=str(refusal))
+        form.add_error(None, str(refusal))
+        return _show(request, customer, name, 422, changing=row, change_form=form)
     return _show(request, customer, name)
 
 

@@ -206,6 +206,20 @@ def note_maybe_phone(customer: Customer, number: str) -> None:
 
 
 @transaction.atomic
+def remove_row(row: Any, what: str, *, by: User) -> None:
+    """Take a number, address, person or external id off a customer; the audit keeps that
+    it was there, not what it was. The oldest known number becomes the primary one."""
+    customer = locked(row.customer)
+    require(by, "customer.edit", customer.office)
+    row.delete()
+    phones = customer.phones.filter(level=CustomerPhone.Level.KNOWN)
+    if what == "phone" and not phones.filter(is_primary=True).exists():
+        first = phones.order_by("pk").values("pk")[:1]
+        customer.phones.filter(pk__in=first).update(is_primary=True)
+    audit.record(by, f"customer.{what}_removed", customer, office=customer.office)
+
+
+@transaction.atomic
 def mark_phone(phone: CustomerPhone, mark: str, *, by: User) -> None:
     """Turn one mark of a number: "primary" (moves here), "invalid" or "opted_out"."""
     row = locked(phone.customer)

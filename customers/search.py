@@ -23,8 +23,11 @@ MOST = 50
 CANDIDATES = 100  # rows of one kind that are looked at
 LAST_CANDIDATES = 2000  # numbers that share their last four digits
 
+PUNCTUATION = str.maketrans("", "", " -+()")
+
 PHONE, ENDING = _("phone"), _("end of the phone")
 MAYBE_PHONE = _("phone seen in a complaint")
+PERSON = _("contact person")
 CODE, NAME, ALIAS = _("customer code"), _("name"), _("also called")
 PINYIN, INITIALS = _("pinyin"), _("initials")
 CONTRACT, EXTERNAL = _("contract number"), _("number in another system")
@@ -61,12 +64,19 @@ def find(user: User, query: str, most: int = MOST) -> list[Hit]:
     return hits
 
 
+def ending_of(query: str) -> str:
+    """The digits, when what was typed is taken for the end of a phone; else ""."""
+    digits = text.ascii_digits(query).translate(PUNCTUATION)
+    is_ending = digits.isascii() and digits.isdigit()
+    return digits if is_ending and LAST_DIGITS <= len(digits) < 11 else ""
+
+
 def _kinds(scope: QuerySet, query: str) -> Iterator[tuple[list[int], Any]]:
     """(customer ids, reason) for each kind of thing the query can be, the surest first."""
     folded = text.fold(query)
     if not folded:
         return
-    digits = query.translate(str.maketrans("", "", " -+()"))
+    digits = query.translate(PUNCTUATION)
     if digits.isascii() and digits.isdigit():
         yield from _by_phone(scope, query, digits)
     if folded.isascii() and len(folded) >= 3:
@@ -92,7 +102,7 @@ def _by_phone(scope: QuerySet, query: str, digits: str) -> Iterator:
         found = list(exact.values_list("customer", "level")[:CANDIDATES])
         yield [pk for pk, level in found if level == levels.KNOWN], PHONE
         yield [pk for pk, level in found if level == levels.MAYBE], MAYBE_PHONE
-    if LAST_DIGITS <= len(digits) < 11:
+    if ending_of(query):
         ends = numbers.filter(last_index=last_index(digits)).order_by()
         pairs = ends.values_list("customer", "number")[:LAST_CANDIDATES]
         yield [pk for pk, number in pairs if number.endswith(digits)], ENDING
@@ -122,6 +132,7 @@ def _by_name(scope: QuerySet, query: str, folded: str) -> Iterator:
         yield _some(scope.filter(name__startswith=query)), NAME
         return
     yield _some(scope.filter(name=query)), NAME
+    yield _some(scope.filter(contacts__name=query)), PERSON
     yield _some(scope.filter(name__startswith=query)), NAME
     pairs = text.bigrams(folded)
     rows = scope.filter(name_bigrams__contains=pairs).order_by()

@@ -180,7 +180,10 @@ def behaviour_of(customer: Customer, today: date | None = None) -> list[Behaviou
         (_("Products"), _shares(days, "product")),
         (
             _("Weekdays"),
-            [(weekdays[n], share) for n, share in _shares(by_weekday, "weekday")],
+            [
+                (weekdays[n], share)
+                for n, share in sorted(_shares(by_weekday, "weekday"))
+            ],
         ),
         (_("Destinations"), _shares(days, "region")),
         (_("Payment"), _shares(days, "payment")),

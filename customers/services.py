@@ -18,6 +18,8 @@ from crm.notify.services import queue_message
 from customers.models import Customer, CustomerPhone, TimelineEntry
 
 REVEALS_PER_HOUR = 30
+ENDINGS_PER_HOUR = {4: 120}  # searches by so many last digits; longer ones tell more:
+LONG_ENDINGS_PER_HOUR = 30
 LOOKUPS_PER_HOUR = 120
 
 
@@ -50,14 +52,14 @@ def lookup_by_phone(number: str, *, by: User) -> list[Customer]:
     Refused("lookup.too_many") after 120 in an hour: no agent takes that many calls.
     """
     require(by, "customer.lookup")
-    _limit(by, "customer.looked_up", LOOKUPS_PER_HOUR, "lookup.too_many")
+    limit(by, "customer.looked_up", LOOKUPS_PER_HOUR, "lookup.too_many")
     found = find_by_phone(number)
     details = {"found": [customer.pk for customer in found]}
     audit.record(by, "customer.looked_up", details=details)
     return found
 
 
-def _limit(by: User, action: str, most: int, code: str) -> None:
+def limit(by: User, action: str, most: int, code: str) -> None:
     """Refuse when `by` did `action` `most` times in the last hour.
 
     RACE: the user's row is locked, so two requests at once cannot both be the last.
@@ -74,6 +76,20 @@ def _limit(by: User, action: str, most: int, code: str) -> None:
 
 
 @transaction.atomic
+def search_by_ending(digits: str, *, by: User) -> None:
+    """Count a search by the last digits of a phone. Refused("search.too_many") at the limit.
+
+    SECURITY: digit by digit such searches would tell a masked number.
+    """
+    most = ENDINGS_PER_HOUR.get(len(digits), LONG_ENDINGS_PER_HOUR)
+    action = (
+        "customer.ending_searched" if len(digits) == 4 else "customer.tail_searched"
+    )
+    limit(by, action, most, "search.too_many")
+    audit.record(by, action)
+
+
+@transaction.atomic
 def reveal(customer: Customer, field: str, row: int, *, by: User, reason: str) -> str:
     """One clear value: "phone", "address", "contact" (of row) or "id_number".
 
@@ -81,7 +97,7 @@ def reveal(customer: Customer, field: str, row: int, *, by: User, reason: str) -
     30 in an hour; then supervisors of the office are told (B26).
     """
     require(by, "customer.reveal", customer.office)
-    _limit(by, "customer.revealed", REVEALS_PER_HOUR, "reveal.too_many")
+    limit(by, "customer.revealed", REVEALS_PER_HOUR, "reveal.too_many")
     details = {"field": field, "row": row, "reason": reason}
     audit.record(
         by, "customer.revealed", customer, office=customer.office, details=details

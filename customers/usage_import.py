@@ -65,6 +65,7 @@ COLUMNS = (
         clean_text(120),
         False,
         ("customer_name", "客户名称", "姓名"),
+        is_personal=True,
     ),
     Column("product", _("Product"), clean_text(40), False, ("产品", "业务种类")),
     Column(

@@ -26,7 +26,7 @@ from customers.models import Customer, TimelineEntry
 from customers.panel_forms import NoteForm
 from customers.panels import PANELS
 from customers.queries import months_of
-from customers.search import find
+from customers.search import ending_of, find
 from customers.service_points import points_of
 
 BY_NAME = ["pinyin", "pk"]
@@ -82,6 +82,13 @@ def search(request: AuthedRequest) -> HttpResponse:
     """
     if request.method == "POST":
         query = request.POST.get("q", "").replace("\x00", "").strip()[:60]
+        request.session["search"] = ""
+        if ending := ending_of(query):
+            try:
+                services.search_by_ending(ending, by=request.user)
+            except Refused as refusal:
+                context = {"query": query, "refusal": str(refusal)}
+                return render(request, "customers/search.html", context, status=422)
         request.session["search"] = query
         hits = find(request.user, query)
         audit.record(request.user, "customer.searched", details={"found": len(hits)})
@@ -149,11 +156,13 @@ def detail(request: AuthedRequest, pk: int) -> HttpResponse:
     context = {
         "customer": customer,
         "name": customer.name_for(user),
+        "aliases": customer.aliases_for(user),
         "id_number": mask_id_number(customer.id_number),
         "facts": _facts(customer),
         "months": list(zip(this, before, strict=True)),
         "year": sum(m.revenue for m in this[1:]),
         "profit": sum(m.revenue - m.cost for m in this[1:]),
+        "has_before": any(m.revenue for m in before),
         "has_cost": any(m.cost for m in this),
         "chart": chart,
         "panels": PANELS,

@@ -62,7 +62,11 @@ def _contracts(today: date, after: int) -> int | None:
         due = min(row.ends_on, today + timedelta(days=stage // 4))
         tasks.append(
             make_task(
-                row.customer, "contract", due_on=due, source=source, ref=row.number
+                row.customer,
+                "contract",
+                due_on=due,
+                source=source,
+                ref=f"{row.number} → {row.ends_on}",
             )
         )
     _keep(tasks)

@@ -45,6 +45,12 @@ class Checker:
             for name in self.columns
         ]
 
+        self.personal = {
+            headers.index(chosen[name])
+            for name in self.columns
+            if target.column(name).is_personal
+        }
+
     def check(self, records: Iterable[Record]) -> Batch:
         batch = Batch(self.columns)
         plan, width, add = self.plan, len(self.headers), batch.lines.append
@@ -67,8 +73,16 @@ class Checker:
             try:
                 checked[cell]
             except Bad as bad:
-                return Rejection(record.line, source, star_digits(cell)[:60], str(bad))
+                return Rejection(
+                    record.line, source, self._shown(index, cell), str(bad)
+                )
         raise AssertionError("a record was bad and no cell of it is")
+
+    def _shown(self, index: int, cell: str) -> str:
+        """A bad cell as a list of rejections may show it."""
+        if index in self.personal:
+            return f"{cell[:1]}***" if cell else ""
+        return star_digits(cell)[:60]
 
 
 def require_mapping(

@@ -9,7 +9,7 @@ from crm.text import mask_name
 from crm.transfer.checking import Checker, Rejection, require_mapping
 from crm.transfer.models import Import
 from crm.transfer.reading import detect, records
-from crm.transfer.targets import target_named
+from crm.transfer.targets import Target, target_named
 
 CHECKED_ROWS = 1000
 SHOWN_ROWS = 8
@@ -41,19 +41,30 @@ class Preview:
         return round(100 * self.likeness)
 
 
-def _shower(to: str) -> Callable[[str], str]:
-    if not to:
+def _shower(target: Target, to: str, *, by_sender: bool) -> Callable[[str], str]:
+    """How a column's cells are shown: only to who sent the file, personal ones masked.
+
+    SECURITY: a mapping is chosen freely, so it cannot be what protects a cell from others.
+    """
+    known = {column.name: column for column in target.columns}
+    if not by_sender or to not in known:
         return lambda cell: "…" if cell else ""
-    return mask_name if to == "name" else lambda cell: cell
+    return mask_name if known[to].is_personal else lambda cell: cell
 
 
-def preview(batch: Import, mapping: dict[str, str]) -> Preview:
+def preview(
+    batch: Import, mapping: dict[str, str], *, by_sender: bool = False
+) -> Preview:
     """Check the first thousand rows under `mapping`. Reads a small part of the file."""
     form = detect(batch.path)
     sample = list(
         islice(records(batch.path, form, offset=form.body_offset, line=2), CHECKED_ROWS)
     )
-    shown = [_shower(mapping.get(column, "")) for column in batch.columns]
+    target = target_named(batch.target)
+    shown = [
+        _shower(target, mapping.get(column, ""), by_sender=by_sender)
+        for column in batch.columns
+    ]
     rows = [
         (
             record.line,
@@ -61,7 +72,6 @@ def preview(batch: Import, mapping: dict[str, str]) -> Preview:
         )
         for record in sample[:SHOWN_ROWS]
     ]
-    target = target_named(batch.target)
     try:
         require_mapping(target, batch.columns, mapping)
     except Refused as refusal:

@@ -173,6 +173,7 @@ class Column:
     check: Callable[[str], str]
     is_required: bool = False
     aliases: tuple[str, ...] = ()
+    is_personal: bool = False  # never shown in a preview or a list of rejections
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,11 @@ def _context(
         "may_correct": batch.created_by_id == request.user.pk and batch.path.exists(),
     }
     if batch.state == Import.State.UPLOADED:
-        context["preview"] = preview(batch, {k: v for k, v in mapping.items() if v})
+        context["preview"] = preview(
+            batch,
+            {k: v for k, v in mapping.items() if v},
+            by_sender=batch.created_by_id == request.user.pk,
+        )
         context["choices"] = [
             (index, column, mapping.get(column, ""))
             for index, column in enumerate(batch.columns)

@@ -62,7 +62,8 @@ class ContactPerson(models.Model):
                 name="contact_birthday",
                 fields=["next_birthday"],
                 condition=Q(next_birthday__isnull=False),
-            )
+            ),
+            models.Index(fields=["name"], name="contact_name"),
         ]
 
     def __str__(self) -> str:

@@ -283,6 +283,12 @@ class Customer(models.Model):
             return shown
         return text.mask_name(shown)
 
+    def aliases_for(self, user: User) -> list[str]:
+        """Other names as `user` may read them: a person's are masked as the name is."""
+        if self.kind == self.Kind.CORPORATE or self.is_of(user):
+            return self.aliases
+        return [text.mask_name(alias) for alias in self.aliases]
+
     def is_of(self, user: User) -> bool:
         """Whether the customer is in the portfolio of a user who is still posted there."""
         if user.pk not in (self.manager_id, self.assistant_id):

@@ -89,10 +89,14 @@ def test_a_contract_is_kept_once_and_ends_in_its_period(client, cast, firm):
         "customers:panel_row", args=[firm.pk, "contracts", contract.pk, "change"]
     )
     assert client.post(change, {}).status_code == 422
-    assert client.post(change, {"ended_on": "2020-01-01"}).status_code == 422
+    terms = {"credit_days": "45", "price_terms": "九折"}
+    early = client.post(change, terms | {"ended_on": "2020-01-01"})
+    assert early.status_code == 422
+    assert "does not run" in early.content.decode()
     today = localdate().isoformat()
-    assert client.post(change, {"ended_on": today}).status_code == 200
+    assert client.post(change, terms | {"ended_on": today}).status_code == 200
     contract.refresh_from_db()
+    assert (contract.credit_days, contract.price_terms) == (45, "九折")
     assert not contract.is_in_force(localdate() + timedelta(days=1))
 
 

@@ -192,8 +192,11 @@ def test_all_that_match_get_a_manager_by_a_job(client, cast, three):
     url = reverse("customers:bulk")
     data = {"query": "segment=contract", "action": "assign", "person": cast.zhao.pk}
     data["token"] = str(uuid.uuid4())
+    asked = client.post(url, data).content.decode()
+    assert "This acts on 2 customers." in asked
+    assert not Job.objects.filter(kind="customers.bulk").exists()
     for _time in range(2):
-        answer = client.post(url, data)
+        answer = client.post(url, data | {"sure": "1"})
     job = Job.objects.get(kind="customers.bulk")
     run_inline(job)
     page = client.get(answer.headers["HX-Redirect"]).content.decode()
@@ -205,7 +208,9 @@ def test_all_that_match_get_a_manager_by_a_job(client, cast, three):
 
 def test_all_that_match_get_a_task(client, cast, three):
     make.sign_in(client, cast.chen)
-    client.post(reverse("customers:bulk"), {"query": "", "action": "check"})
+    client.post(
+        reverse("customers:bulk"), {"query": "", "action": "check", "sure": "1"}
+    )
     run_inline(Job.objects.get(kind="customers.bulk"))
     assert Task.objects.count() == 3
 

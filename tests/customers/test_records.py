@@ -80,10 +80,35 @@ def test_a_customer_is_made_once_however_often_the_form_is_sent(client, cast):
     assert AuditEvent.objects.filter(action="customer.created").count() == 1
 
 
+def test_somebody_who_may_be_known_is_asked_about_first(client, cast):
+    mine = make.customer(cast.wuhan, manager=cast.zhao, name=NEW["name"])
+    make.sign_in(client, cast.zhao)
+    data = {**NEW, "office": cast.wuhan.pk, "token": str(uuid.uuid4())}
+    asked = client.post(reverse("customers:new"), data)
+    assert asked.status_code == 422
+    assert mine.code in asked.content.decode()
+    made = client.post(reverse("customers:new"), {**data, "anyway": "1"})
+    assert client.get(made.url).status_code == 200  # the maker is its manager
+    assert Customer.objects.count() == 2
+
+
+def test_a_mistyped_row_is_taken_off_again(client, cast, firm):
+    make.sign_in(client, cast.zhao)
+    second = records.add_phone(firm, "13900000002")
+    contact = firm.contacts.create(name="李梅")
+    first = firm.phones.get(is_primary=True)
+    client.post(row_url(firm, "phones", first.pk, "remove"))
+    client.post(row_url(firm, "contacts", contact.pk, "remove"))
+    assert [(p.pk, p.is_primary) for p in firm.phones.all()] == [(second.pk, True)]
+    assert not firm.contacts.exists()
+    assert AuditEvent.objects.filter(action="customer.contact_removed").exists()
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
         ("name", ""),
+        ("phone", "12345"),
         ("phone", "12"),
         ("credit_code", "91420100MA4KMGEH6T"),
         ("id_number", "110105194912310021"),

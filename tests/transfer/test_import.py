@@ -335,7 +335,7 @@ def test_the_preview_warns_when_most_lines_are_known(cast):
         target="usage",
         file_name="x.csv",
     )
-    seen = preview(again, MAP)
+    seen = preview(again, MAP, by_sender=True)
     assert seen.looks_known
     assert (seen.checked, seen.good, seen.likeness_percent) == (11, 11, 91)
 
