@@ -196,6 +196,7 @@ JOB_SCHEDULE = {
 IMPORT_TARGETS = {
     "usage": "customers.usage_import.TARGET",
     "customers": "customers.customer_import.TARGET",
+    "organisations": "customers.directory.TARGET",
     "contracts": "customers.money_import.CONTRACTS",
     "receivables": "customers.money_import.RECEIVABLES",
 }

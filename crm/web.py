@@ -82,6 +82,12 @@ MENU = (
         "pencil-ruler",
         "customer.correct",
     ),
+    MenuEntry(
+        _("Organisation directory"),
+        "customers:directory",
+        "building-2",
+        "directory.view",
+    ),
     MenuEntry(_("Exports"), "customers:exports", "file-down", "customer.export"),
     MenuEntry(_("Duplicates"), "customers:duplicates", "copy-check", "customer.merge"),
     MenuEntry(

@@ -17,7 +17,7 @@ from crm.transfer.targets import (
 from customers.models import choices
 
 
-def _phone(cell: str) -> str:
+def phone(cell: str) -> str:
     raw = text.ascii_digits(cell)
     if not raw:
         return ""
@@ -29,7 +29,7 @@ def _phone(cell: str) -> str:
     return normal
 
 
-def _credit_code(cell: str) -> str:
+def credit_code(cell: str) -> str:
     code = text.ascii_digits(cell).upper()
     if ROUNDED.fullmatch(code):
         raise Bad("rounded")
@@ -77,7 +77,7 @@ COLUMNS = (
     Column(
         "phone",
         _("Phone"),
-        _phone,
+        phone,
         False,
         ("tel", "mobile", "电话", "手机", "联系电话", "手机号"),
         is_personal=True,
@@ -85,7 +85,7 @@ COLUMNS = (
     Column(
         "phone2",
         _("Second phone"),
-        _phone,
+        phone,
         False,
         ("电话2", "备用电话"),
         is_personal=True,
@@ -102,7 +102,7 @@ COLUMNS = (
     Column(
         "credit_code",
         _("Credit code"),
-        _credit_code,
+        credit_code,
         False,
         ("统一社会信用代码", "信用代码"),
     ),

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from customers import (
+    directory_views,
     duplicate_views,
     list_views,
     privacy_views,
@@ -18,6 +19,19 @@ urlpatterns = [
     path("today/", today_views.today, name="today"),
     path("today/<int:pk>/done/", today_views.done, name="task_done"),
     path("corrections/", today_views.corrections, name="corrections"),
+    path("directory/", directory_views.entries, name="directory"),
+    path("directory/<int:pk>/", directory_views.entry_page, name="organisation"),
+    path("directory/<int:pk>/hand/", directory_views.hand_over, name="hand_over"),
+    path(
+        "directory/<int:pk>/answer/",
+        directory_views.answer,
+        name="organisation_answer",
+    ),
+    path(
+        "directory/<int:pk>/convert/",
+        directory_views.convert,
+        name="organisation_convert",
+    ),
     path("tools/", list_views.tools, name="tools"),
     path("views/", list_views.save_view, name="view_save"),
     path("views/<int:pk>/drop/", list_views.drop_view, name="view_drop"),

@@ -20,7 +20,7 @@ from crm.access.models import Posting, User
 from crm.access.roles import Role
 from crm.org import holidays
 from crm.org.models import Office
-from customers.models import Customer, DuplicatePair, Task
+from customers.models import Customer, DuplicatePair, Organisation, Task
 from customers.records import create_customer
 
 PASSWORD = "a-long-password-1"
@@ -123,6 +123,13 @@ def pair(first: Customer, second: Customer, **facts) -> DuplicatePair:
     facts = {"reasons": ["phone"], "score": 90, "seen_at": now(), **facts}
     ordered = sorted((first, second), key=lambda row: row.pk)
     return DuplicatePair.objects.create(first=ordered[0], second=ordered[1], **facts)
+
+
+def entry(where: Office, name: str = "武汉目录企业有限公司", **facts) -> Organisation:
+    made = Organisation(office=where, **facts)
+    made.set_name(name)
+    made.save()
+    return made
 
 
 def task(about: Customer, assignee: User | None) -> Task:

@@ -27,7 +27,7 @@ from crm.transfer.forms import EXAMPLE
 from customers.ledger import attach_file as attach_scan
 from customers.ledger import save_contract
 from customers.merging import merge
-from customers.models import Customer, Export, SavedView
+from customers.models import Customer, Export, Organisation, SavedView
 from tests import factories as make
 
 
@@ -87,6 +87,11 @@ ROUTES = {
     "customers:today": Route("task.view"),
     "customers:task_done": Route("task.view", "post", "task"),
     "customers:corrections": Route("customer.correct"),
+    "customers:directory": Route("directory.view"),
+    "customers:organisation": Route("directory.view", of="entry"),
+    "customers:hand_over": Route("directory.assign", "post", "entry"),
+    "customers:organisation_answer": Route("directory.view", "post", "entry"),
+    "customers:organisation_convert": Route("directory.view", "post", "entry"),
     "customers:tools": Route("customer.view"),
     "customers:view_save": Route("customer.view", "post"),
     "customers:view_drop": Route("customer.view", "post", "view", "supervisor"),
@@ -184,6 +189,9 @@ def things(cast, where, owner, agent) -> dict:
     pair = make.pair(*twins[:2])
     joined = merge(*twins[2:], by=None)
     task = make.task(customer, owner)
+    entry = Organisation(office=where, state="handed", developer=owner, handed_at=now())
+    entry.set_name(f"目录企业{where.code}")
+    entry.save()
     boss = cast.chen if where == cast.wuhan else cast.mei
     view = SavedView.objects.create(owner=boss, office=where, name=f"v{where.code}")
     export = Export.objects.create(requested_by=boss, office=where, state="waiting")
@@ -211,6 +219,7 @@ def things(cast, where, owner, agent) -> dict:
         "task": {"pk": task.pk},
         "contract_file": {"pk": scan.pk},
         "view": {"pk": view.pk},
+        "entry": {"pk": entry.pk},
         "export": {"pk": export.pk},
         "bulk": {"pk": bulk.pk},
         "file": {"pk": file.pk},
@@ -236,6 +245,7 @@ MISSING = {
             "task",
             "view",
             "bulk",
+            "entry",
         ],
         {"pk": 99999999},
     ),

@@ -34,6 +34,8 @@ CAPABILITIES: dict[str, set[Role]] = {
     "customer.export_approve": {S},
     "customer.erase": {S},
     "contract.edit": {M, S},
+    "directory.view": {M, S},
+    "directory.assign": {S},
     "task.view": {M, S},
     "complaint.view": {A, H, M, S},
     "complaint.create": {A, M, S},

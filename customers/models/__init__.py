@@ -7,6 +7,7 @@ from customers.models.contacts import (
     ExternalId,
 )
 from customers.models.customer import Customer, CustomerQuerySet, Household
+from customers.models.directory import Organisation
 from customers.models.duplicates import DuplicatePair, Merge, MergedRows
 from customers.models.history import (
     Consent,
@@ -40,6 +41,7 @@ __all__ = [
     "Merge",
     "MergedRows",
     "Opportunity",
+    "Organisation",
     "Receivable",
     "SavedView",
     "SegmentChange",

@@ -19,6 +19,11 @@ PAGES = {
         "/customers/{pk}/edit/",
         "/customers/new/",
         "/customers/today/",
+        "/customers/directory/",
+        "/customers/directory/{entry}/",
+        "/customers/exports/",
+        "/customers/retention/",
+        "/customers/{pk}/privacy/",
         "/customers/corrections/",
         "/customers/duplicates/",
         "/customers/duplicates/{pair}/",
@@ -48,6 +53,7 @@ def test_pages_are_accessible_and_fit(site, place, width, theme, language):
         "ref": Complaint.objects.get().ref,
         "pk": customer.pk,
         "user": place.lin.pk,
+        "entry": make.entry(place.wuhan).pk,
         "pair": make.pair(customer, make.customer(place.wuhan)).pk,
     }
     site.set_viewport_size({"width": width, "height": 900})
