@@ -12,6 +12,7 @@ from functools import lru_cache
 import phonenumbers
 from opencc import OpenCC
 from pypinyin import Style, lazy_pinyin
+from pypinyin.seg.mmseg import seg as mmseg
 
 SHORT_NUMBERS = {"11183", "11185", "95580", "12305", "12315", "12345", "110"}
 # Surnames that read otherwise than the common word (pypinyin takes the common word).
@@ -28,6 +29,7 @@ COMPANY_TAILS = re.compile(
 )
 MOBILE = re.compile(r"1[3-9]")
 WHOLE_MOBILE = re.compile(r"1[3-9][0-9]{9}")
+LATIN = re.compile(r"[\x00-\x7f]")
 LONG_DIGITS = re.compile(r"\d{7,}")
 PLACES = re.compile(
     r"^(中国|湖北省?|武汉市?|宜昌市?|襄阳市?|荆州市?|十堰市?|鄂州市?|黄冈市?|咸宁市?|孝感市?|荆门市?|黄石市?|随州市?|恩施州?|仙桃市?|潜江市?|天门市?)+"
@@ -111,9 +113,25 @@ def mask_address(address: str) -> str:
     return f"{found.group() if found else address[:3]}***"
 
 
+@lru_cache(maxsize=20_000)
+def _spoken(word: str) -> tuple[str, ...]:
+    return tuple(lazy_pinyin(word, style=Style.NORMAL, errors="default"))
+
+
+def _syllables(name: str) -> list[str]:
+    """As lazy_pinyin gives them, word by word.
+
+    COST: names are made of few words; remembered, they cost a tenth. Letters and digits
+    stand together in a name and not in its words, so such names go the slow way.
+    """
+    if LATIN.search(name):
+        return list(_spoken.__wrapped__(name))
+    return [part for word in mmseg.cut(name) for part in _spoken(word)]
+
+
 def pinyin_of(name: str) -> tuple[str, str]:
     """(full, initials) in lower ASCII letters: `王秀英` → ("wangxiuying", "wxy")."""
-    syllables = lazy_pinyin(name, style=Style.NORMAL, errors="default")
+    syllables = _syllables(name)
     if name[:1] in SURNAMES and len(name) <= 4:
         syllables[0] = SURNAMES[name[0]]
     letters = [re.sub(r"[^a-z0-9]", "", part.lower()) for part in syllables]

@@ -243,12 +243,16 @@ def _show(
         line = panel.line(row, request.user)
         if more.get("changing") == line.pk:
             line.change = more["change_form"]
+        if line.change:  # several forms on one page: each its own ids
+            line.change.auto_id = f"{name}-{line.pk}-%s"
         lines.append(line)
     form = more.get("form")
     if form is None and panel.form:
         form = panel.form()
         if hasattr(form, "for_customer"):
             form.for_customer(customer, request.user)
+    if form is not None:
+        form.auto_id = f"{name}-%s"
     context = {
         "customer": customer,
         "panel": panel,

@@ -233,11 +233,11 @@ def timeline(request: AuthedRequest, pk: int) -> HttpResponse:
     """One page of the timeline under a filter of kinds; a POST writes a note into it."""
     visible = Customer.objects.visible_to(request.user).select_related("office")
     customer = get_object_or_404(visible, pk=pk)
-    form, status = NoteForm(request.POST or None), 200
+    form, status = NoteForm(request.POST or None, auto_id="note-%s"), 200
     if request.method == "POST":
         if form.is_valid():
             once(request, lambda: _write_note(request, customer, form))
-            form = NoteForm()
+            form = NoteForm(auto_id="note-%s")
         else:
             status = 422
     kind = request.GET.get("kind", "")

@@ -105,3 +105,48 @@ def test_the_search_box_is_one_key_away_and_opens_the_only_hit(site, place):
     site.keyboard.press("Enter")
     expect(site.get_by_role("heading", level=1)).to_have_text("武汉邮科电子有限公司")
     assert "邮科" not in site.url
+
+
+def test_a_manager_keeps_a_record_with_the_keyboard_alone(site, place):
+    firm = make.customer(place.wuhan, name="武汉长江电子有限公司", manager=place.zhao)
+    sign_in(site, "zhao")
+    site.goto(site.base + firm.get_absolute_url())
+    phones = site.locator("#panel-phones")
+    phones.locator("details.add summary").focus()
+    site.keyboard.press("Enter")
+    expect(phones.locator("#phones-number")).to_be_focused()
+    site.keyboard.type("12")
+    site.keyboard.press("Control+Enter")
+    expect(phones.locator(".err")).to_contain_text("not a phone number")
+    expect(phones.locator("#phones-number")).to_be_focused()
+    expect(phones.locator("#phones-number")).to_have_value("12")
+    site.keyboard.press("Control+A")
+    site.keyboard.type("13900000042")
+    site.keyboard.press("Control+Enter")
+    expect(phones).to_contain_text("13900000042")
+    timeline = site.locator("#timeline")
+    timeline.locator("details.add summary").focus()
+    site.keyboard.press("Enter")
+    site.keyboard.press("Tab")
+    site.keyboard.type("新仓库十二月启用")
+    site.keyboard.press("Control+Enter")
+    expect(timeline).to_contain_text("新仓库十二月启用")
+
+
+def test_a_supervisor_merges_two_and_undoes_it(site, place):
+    first = make.customer(place.wuhan, name="武汉长江印刷有限公司")
+    second = make.customer(place.wuhan, name="长江印刷厂", industry="press")
+    make.pair(first, second)
+    sign_in(site, "chen")
+    site.get_by_role("link", name="Duplicates").click()
+    site.get_by_role("link", name="武汉长江印刷有限公司").click()
+    expect(site.get_by_role("row", name="Industry")).to_contain_text(
+        "Press and publishing"
+    )
+    site.get_by_role("button", name="Merge").click()
+    expect(site.get_by_role("heading", level=1)).to_have_text("武汉长江印刷有限公司")
+    doubles = site.locator("#doubles")
+    doubles.scroll_into_view_if_needed()
+    expect(doubles).to_contain_text("长江印刷厂")
+    doubles.get_by_role("button", name="Undo the merge").click()
+    expect(site.get_by_role("status")).to_contain_text("two again")

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pypinyin import lazy_pinyin
 
 from crm import text
 
@@ -65,3 +66,19 @@ def test_the_core_of_a_company_name_is_what_tells_it_apart():
 def test_bigrams_are_the_neighbouring_pairs():
     assert text.bigrams("长江电子") == sorted(["长江", "江电", "电子"])
     assert text.bigrams("王") == ["王"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "重庆银行长江支行",
+        "朝阳区朝天门",
+        "乐山音乐学院",
+        "ABC科技12公司",
+        "长沙长大集团",
+    ],
+)
+def test_remembered_words_give_the_pinyin_of_the_whole(name):
+    expected = "".join(lazy_pinyin(name, errors="default")).lower()
+    for _time in range(2):
+        assert text.pinyin_of(name)[0] == expected
