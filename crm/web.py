@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, OperationalError
+from django.db import Error as DatabaseTrouble
+from django.db import InterfaceError, OperationalError
 from django.db.models.fields.tuple_lookups import (
     Tuple,
     TupleGreaterThan,
@@ -54,7 +55,7 @@ class AnswerMiddleware:
     def process_exception(
         self, request: HttpRequest, error: Exception
     ) -> HttpResponse | None:
-        if isinstance(error, OperationalError):
+        if isinstance(error, OperationalError | InterfaceError):
             logger.error("database busy or away: %s", type(error).__name__)
             answer = render(request, "503.html", status=503)
             answer.headers["Retry-After"] = "5"
@@ -126,7 +127,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         context["menu"] = menu_of(user)
         context["idle_seconds"] = settings.SESSION_IDLE_SECONDS
         context["may_search"] = may(user, "customer.view")
-    except DatabaseError:
+    except DatabaseTrouble:
         logger.warning("frame drawn without the database")
     return context
 

@@ -2,7 +2,8 @@
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
-from django.db import DatabaseError, connection
+from django.db import Error as DatabaseTrouble
+from django.db import connection
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -139,7 +140,7 @@ def health_report(request: HttpRequest) -> HttpResponse:
     """200 when all is well, 503 with the reason when not. Tells nothing of the data."""
     try:
         oldest = oldest_waiting()
-    except DatabaseError:
+    except DatabaseTrouble:
         oldest = None  # the report says that the database is down
     report = health.report(outbox_oldest=oldest)
     return JsonResponse(report.as_dict(), status=200 if report.is_well else 503)
@@ -151,6 +152,6 @@ def live(request: HttpRequest) -> HttpResponse:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-    except DatabaseError:
+    except DatabaseTrouble:
         return JsonResponse({"status": "database down"}, status=503)
     return JsonResponse({"status": "ok"})

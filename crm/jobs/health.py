@@ -4,7 +4,8 @@ import logging
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
-from django.db import DatabaseError, connection
+from django.db import Error as DatabaseTrouble
+from django.db import connection
 from django.db.models import Min
 from django.utils.timezone import now
 
@@ -42,7 +43,7 @@ def say_alive(name: str) -> None:
     """Write a heartbeat; a database that is away is reported, never raised."""
     try:
         Heartbeat.objects.update_or_create(name=name, defaults={"at": now()})
-    except DatabaseError as error:
+    except DatabaseTrouble as error:
         logger.warning("heartbeat of %s not written: %s", name, error)
         connection.close()
 
@@ -67,7 +68,7 @@ def report(*, outbox_oldest: datetime | None = None) -> Report:
         waiting = Job.objects.claimable(at).aggregate(oldest=Min("due_at"))["oldest"]
         worker, beat = _alive("worker", at), _alive("beat", at)
         job_lag = _lag(at, waiting)
-    except DatabaseError as error:
+    except DatabaseTrouble as error:
         return Report(
             f"down: {type(error).__name__}", "unknown", "unknown", "unknown", 0, 0
         )

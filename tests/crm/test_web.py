@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from django.db import OperationalError
+from django.db import InterfaceError, OperationalError
 from django.urls import reverse
 
 from complaints.models import Complaint
@@ -267,3 +267,19 @@ def test_the_demo_province_is_whole(db, settings):
     assert made["customers"] == 3000
     assert made["complaints"] == 300
     assert len(set(Complaint.objects.values_list("state", flat=True))) == 13
+
+
+@pytest.mark.parametrize("kind", [OperationalError, InterfaceError])
+def test_health_answers_in_json_however_the_database_goes_away(
+    client, db, monkeypatch, kind
+):
+    """A connection that dies between two statements raises InterfaceError, no DatabaseError."""
+
+    def gone(*args, **kwargs):
+        raise kind("server closed the connection unexpectedly")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("django.db.backends.utils.CursorWrapper.execute", gone)
+        answer = client.get("/health/")
+    assert answer.status_code == 503
+    assert answer.json()["status"] != "ok"
