@@ -13,6 +13,7 @@ from typing import Any
 from django.db import transaction
 from django.http import Http404
 from django.shortcuts import get_object_or_404
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers, viewsets
 from rest_framework.decorators import action
@@ -206,7 +207,7 @@ class CustomerViewSet(viewsets.ReadOnlyModelViewSet):
         ]
         return Response({"results": found})
 
-    @extend_schema(responses=serializers.DictField())
+    @extend_schema(responses=OpenApiTypes.OBJECT)
     @action(detail=True)
     def summary(self, request: Request, pk: str) -> Response:
         """Service points, months of usage, and what is owed by age."""
@@ -247,7 +248,7 @@ class CustomerViewSet(viewsets.ReadOnlyModelViewSet):
         user = self.request.user
         return {"results": [{"id": row.pk, **show(row, user)} for row in rows]}
 
-    @extend_schema(request=serializers.DictField(), responses={201: Added})
+    @extend_schema(request=OpenApiTypes.OBJECT, responses={201: Added})
     @collection.mapping.post
     def add(self, request: Request, pk: str, name: str) -> Response:
         """Add to a collection, through the same form and service as the page."""
