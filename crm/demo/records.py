@@ -21,6 +21,7 @@ from customers.models import (
     CustomerPhone,
     Household,
     Opportunity,
+    Organisation,
     Receivable,
     ServicePoint,
     TimelineEntry,
@@ -66,6 +67,7 @@ def finish(rng: Random, customers: list[Customer], users: dict[str, User]) -> No
     _notes(rng, customers, users)
     _households(customers)
     _doubles(rng, customers)
+    _directory(rng, users)
     run_inline(enqueue("customers.duplicates"))
     run_inline(enqueue("customers.watch"))
 
@@ -274,3 +276,15 @@ def _doubles(rng: Random, customers: list[Customer]) -> None:
         phone = CustomerPhone(customer=double, is_primary=True)
         phone.set_number(first.phones.get(is_primary=True).number)
         phone.save()
+
+
+def _directory(rng: Random, users: dict[str, User]) -> None:
+    """Enterprises of Wuhan that nobody has won yet; every fourth waits for the developer."""
+    manager = users["manager.wuhan"]
+    office = manager.postings.get().office
+    for number in range(16):
+        entry = Organisation(office=office, industry=rng.choice(Industry.values))
+        entry.set_name(f"武汉新城{names.company(rng, '')}")
+        if number % 4 == 0:
+            entry.state, entry.developer, entry.handed_at = "handed", manager, now()
+        entry.save()
