@@ -177,6 +177,7 @@ JOB_KINDS = {
     "customers.days": "customers.summing.days_step",
     "customers.watch": "customers.watching.watch_step",
     "customers.duplicates": "customers.duplicates.sweep_step",
+    "customers.addresses": "customers.address_quality.measure_step",
     "transfer.import": "crm.transfer.importing.import_step",
     "transfer.revert": "crm.transfer.importing.revert_step",
     "transfer.forget": "crm.transfer.importing.forget_step",
@@ -188,6 +189,7 @@ JOB_SCHEDULE = {
     "days": ("customers.days", 60, None),
     "retain": ("customers.retain", None, "00:30"),
     "watch": ("customers.watch", None, "01:00"),
+    "addresses": ("customers.addresses", None, "01:15"),
     "duplicates": ("customers.duplicates", None, "01:30"),
     "retention": ("dashboards.retention", None, "02:00"),
     "forget": ("transfer.forget", None, "03:30"),
@@ -199,6 +201,7 @@ IMPORT_TARGETS = {
     "organisations": "customers.directory.TARGET",
     "contracts": "customers.money_import.CONTRACTS",
     "receivables": "customers.money_import.RECEIVABLES",
+    "recipients": "customers.recipient_import.TARGET",
 }
 
 # What else forgets a person when the record is erased: the apps above customers.

@@ -89,6 +89,18 @@ MENU = (
         "building-2",
         "directory.view",
     ),
+    MenuEntry(
+        _("Recipient lists"),
+        "customers:recipient_lists",
+        "book-user",
+        "recipients.keep",
+    ),
+    MenuEntry(
+        _("Address quality"),
+        "customers:address_quality",
+        "map-pinned",
+        "addresses.view",
+    ),
     MenuEntry(_("Exports"), "customers:exports", "file-down", "customer.export"),
     MenuEntry(_("Duplicates"), "customers:duplicates", "copy-check", "customer.merge"),
     MenuEntry(

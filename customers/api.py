@@ -77,6 +77,9 @@ COLLECTIONS: dict[str, Callable[[Any, Any], dict[str, Any]]] = {
         row, "title", "kind", "stage", "revenue", "due_on", "problems", "evaluation"
     ),
     "corrections": lambda row, user: _fields(row, "field", "state", "reply"),
+    "lists": lambda row, user: _fields(
+        row, "name", "purpose", "agreement", "ends_on", "at_end", "version", "closed_at"
+    ),
     "tasks": lambda row, user: _fields(
         row, "kind", "title", "ref", "due_on", "done_at"
     ),

@@ -21,8 +21,9 @@ from crm.fields import decrypt, encrypt
 from crm.jobs.models import Job
 from crm.jobs.services import enqueue
 from crm.notify.services import queue_message
+from customers import recipients
 from customers.listing import clean_query, selection
-from customers.models import CustomerPhone, Export
+from customers.models import CustomerPhone, Export, RecipientList
 
 ALONE_ROWS = 500  # above, a second person approves
 MOST_ROWS = 50_000
@@ -62,6 +63,34 @@ def request_export(*, by: User, query: str, reason: str) -> Export:
     audit.record(by, "export.asked", row, office=office, details=details)
     if row.state == Export.State.MAKING:
         _queue(row)
+    return row
+
+
+@transaction.atomic
+def request_hand_back(listed: RecipientList, *, by: User, reason: str) -> Export:
+    """Ask for a whole recipient list, clear, to give it back to its customer.
+
+    Always approved by a second person. Refused("export.none") for an empty list,
+    ("export.waits") while one is on its way.
+    """
+    listed = recipients.locked(listed)
+    office = listed.customer.office
+    require(by, "recipients.keep", office)
+    rows = recipients.current(listed).count()
+    if not rows:
+        raise Refused("export.none", _("The list is empty."))
+    if listed.exports.filter(state__in=["waiting", "making"]).exists():
+        raise Refused("export.waits", _("The file is asked for already."))
+    row = Export.objects.create(
+        requested_by=by,
+        office=office,
+        recipients=listed,
+        reason=reason,
+        rows=rows,
+        state=Export.State.WAITING,
+    )
+    details = {"rows": rows, "reason": reason, "list": listed.pk}
+    audit.record(by, "export.asked", row, office=office, details=details)
     return row
 
 
@@ -108,11 +137,10 @@ def _tell(row: Export, subject: str) -> None:
 
 def export_step(job: Job) -> bool:
     """Job: write the file with the rights that the asker has now, masked as on screen."""
-    row = Export.objects.select_related("requested_by", "office").get(
-        pk=job.params["export_id"]
-    )
+    rows = Export.objects.select_related("requested_by", "office", "recipients")
+    row = rows.get(pk=job.params["export_id"])
     by = row.requested_by
-    require(by, "customer.export")
+    require(by, "recipients.keep" if row.recipients else "customer.export", row.office)
     with override(by.language or "zh-hans"):
         content, count = _content(row, by)
         _keep(row, content, count)
@@ -124,16 +152,21 @@ def export_step(job: Job) -> bool:
 
 def _content(row: Export, by: User) -> tuple[str, int]:
     """The file and its number of rows: every cell quoted, none a formula."""
-    out = io.StringIO()
-    writer = csv.writer(out, quoting=csv.QUOTE_ALL)
-    mark = _(
-        "Export %(id)s · %(name)s · %(office)s · %(at)s · personal data is masked"
-    ) % {
+    facts = {
         "id": row.pk,
         "name": by,
         "office": row.office,
         "at": localtime().strftime("%Y-%m-%d %H:%M"),
     }
+    if row.recipients:
+        entrusted = _(
+            "Hand-back %(id)s · %(name)s · %(office)s · %(at)s · entrusted data"
+        )
+        return recipients.written(recipients.locked(row.recipients), entrusted % facts)
+    out = io.StringIO()
+    writer = csv.writer(out, quoting=csv.QUOTE_ALL)
+    mark = _("Export %(id)s · %(name)s · %(office)s · %(at)s · personal data is masked")
+    mark = mark % facts
     writer.writerow([text.safe_cell(mark)])
     labels = [
         _("Customer code"),

@@ -3,10 +3,14 @@
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from customers.models import Customer, choices
+from customers.models import Customer, CustomerAddress, choices
 from customers.queries import GROUPS, Period
 
 WHOSE = [("mine", _("My portfolio")), ("nobody", _("Without a manager"))]
+ADDRESS = [
+    *((quality.lower(), label) for quality, label in CustomerAddress.Quality.choices),
+    ("none", _("No address")),
+]
 UNVERIFIED = [("180", _("180 days")), ("365", _("365 days"))]
 
 
@@ -20,6 +24,7 @@ class FilterForm(forms.Form):
     )
     industry = forms.ChoiceField(required=False, choices=choices.Industry.choices)
     list_state = forms.ChoiceField(required=False, choices=choices.ListState.choices)
+    address = forms.ChoiceField(required=False, choices=ADDRESS)
     whose = forms.ChoiceField(required=False, choices=WHOSE)
     unverified = forms.ChoiceField(required=False, choices=UNVERIFIED)
     office = forms.CharField(required=False)

@@ -16,7 +16,7 @@ from crm.access.once import once
 from crm.errors import Refused
 from crm.jobs.models import Job
 from customers import exporting, listing
-from customers.forms import UNVERIFIED, WHOSE
+from customers.forms import ADDRESS, UNVERIFIED, WHOSE
 from customers.models import Export, SavedView
 from customers.record_forms import managers_of
 
@@ -60,7 +60,7 @@ def _tools(
     bulk = bound.get("bulk") or BulkForm()
     bulk.fields["person"].queryset = _people(user)
     selected = listing.QueryDict(query)
-    own = ("cols", "whose", "unverified")
+    own = ("cols", "whose", "unverified", "address")
     context = {
         "query": query,
         "kept": [(name, value) for name, value in selected.items() if name not in own],
@@ -68,6 +68,7 @@ def _tools(
         "unverified": [
             (v, label, v == selected.get("unverified")) for v, label in UNVERIFIED
         ],
+        "addresses": [(v, label, v == selected.get("address")) for v, label in ADDRESS],
         "sure": bound.get("sure"),
         "views": SavedView.objects.visible_to(user).select_related("owner"),
         "columns": columns,
@@ -143,7 +144,7 @@ def ask_export(request: AuthedRequest) -> HttpResponse:
 def exports(request: AuthedRequest) -> HttpResponse:
     """My exports, and those that wait for my word."""
     rows = Export.objects.visible_to(request.user).select_related(
-        "requested_by", "office", "decided_by"
+        "requested_by", "office", "decided_by", "recipients"
     )
     rows = list(rows[:100])
     for row in rows:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import Http404, QueryDict
 from django.shortcuts import get_object_or_404
 from django.utils.text import capfirst
@@ -24,12 +24,15 @@ from crm.jobs.models import Job
 from crm.jobs.services import enqueue
 from customers import records
 from customers.forms import FilterForm
-from customers.models import Customer, SavedView
+from customers.models import Customer, CustomerAddress, SavedView
 from customers.queries import retention_group
 from customers.watching import STALE_TASK_DAYS, make_task
 
 PLAIN = ("segment", "kind", "strategic_class", "industry", "list_state")
-KEPT = ("office", "group", "base", "current", "whose", "unverified", *PLAIN[2:])
+KEPT = (
+    *("office", "group", "base", "current", "whose", "unverified", "address"),
+    *PLAIN[2:],
+)
 # Columns that may be added to the usual ones; each is a plain field of the record.
 EXTRA = (
     "industry",
@@ -68,14 +71,31 @@ def filtered(user: User, chosen: dict[str, Any]) -> QuerySet[Customer]:
     if chosen["whose"]:
         mine = Q(manager=user) | Q(assistant=user)
         rows = rows.filter(mine if chosen["whose"] == "mine" else Q(manager=None))
-    if chosen["unverified"]:
-        before = localdate() - timedelta(days=int(chosen["unverified"]))
-        rows = rows.filter(Q(verified_on=None) | Q(verified_on__lt=before))
+    rows = _by_upkeep(rows, chosen["unverified"], chosen["address"])
     if chosen["group"]:
         if not (chosen["base"] and chosen["current"]):
             raise Http404
         rows = retention_group(rows, chosen["group"], chosen["base"], chosen["current"])
     return rows
+
+
+def _by_upkeep(
+    rows: QuerySet[Customer], unverified: str, wanted: str
+) -> QuerySet[Customer]:
+    """Not checked for so many days; by the class of the best address, as the address
+    quality page counts, or "none"."""
+    if unverified:
+        before = localdate() - timedelta(days=int(unverified))
+        rows = rows.filter(Q(verified_on=None) | Q(verified_on__lt=before))
+    if not wanted:
+        return rows
+    own = CustomerAddress.objects.filter(customer=OuterRef("pk"))
+    if wanted == "none":
+        return rows.filter(~Exists(own), erased_at=None)
+    better = own.filter(quality__lt=wanted.upper())
+    return rows.filter(
+        Exists(own.filter(quality=wanted.upper())), ~Exists(better), erased_at=None
+    )
 
 
 def selection(user: Any, query: str) -> QuerySet[Customer]:

@@ -179,4 +179,5 @@ TASK_TITLES = {
     "stale": gettext_noop("Check the record with the customer"),
     "contract": gettext_noop("Contract ends"),
     "list": gettext_noop("Build or mend the recipient list"),
+    "list_end": gettext_noop("Hand back or destroy the recipient list"),
 }

@@ -15,6 +15,7 @@ from customers.models import (
     CustomerPhone,
     ExternalId,
     Opportunity,
+    RecipientList,
     ServicePoint,
     TimelineEntry,
 )
@@ -222,3 +223,13 @@ class ContractChangeForm(forms.ModelForm):
 
     def _post_clean(self) -> None:
         """Only the typed values matter; the services write them."""
+
+
+class RecipientListForm(forms.ModelForm):
+    class Meta:
+        model = RecipientList
+        fields = ["name", "purpose", "agreement", "contract", "ends_on", "at_end"]
+        widgets = {"ends_on": DAY}
+
+    def for_customer(self, customer: Customer, user: User) -> None:
+        self.fields["contract"].queryset = customer.contracts.all()

@@ -14,10 +14,11 @@ from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
 
+from crm.access.capabilities import may
 from crm.access.models import User
 from crm.files import MAX_BYTES
 from crm.text import star_digits
-from customers import addresses, consents, ledger, notes, records
+from customers import addresses, consents, ledger, notes, recipients, records
 from customers import panel_forms as forms
 from customers.models import Customer
 
@@ -262,6 +263,20 @@ def _change_contract(row: Any, by: User, typed: dict) -> None:
         ledger.end_contract(row, by=by, on=typed["ended_on"])
 
 
+def _list_line(row: Any, user: User) -> Line:
+    meta = [row.purpose, _("until %(day)s") % {"day": row.ends_on}]
+    meta.append(_("version %(n)s") % {"n": row.version} if row.version else "")
+    badges = []
+    if not row.is_open:
+        badges.append((pgettext("list", "Destroyed"), "muted"))
+    elif row.is_past_end:
+        badges.append((_("agreement has ended"), "bad"))
+    links = (
+        [(row.get_absolute_url(), _("Open"))] if may(user, "recipients.keep") else []
+    )
+    return Line(row.pk, row.name, meta, badges, links=links)
+
+
 PANELS: dict[str, Panel] = {
     "phones": Panel(
         gettext_lazy("Phones"),
@@ -363,6 +378,15 @@ PANELS: dict[str, Panel] = {
         _ask_correction,
         forms.DecisionForm,
         lambda row, by, typed: notes.decide_correction(row, by=by, **typed),
+    ),
+    "lists": Panel(
+        gettext_lazy("Recipient lists kept for this customer"),
+        "book-user",
+        "recipients.keep",
+        lambda c: c.recipient_lists.all(),
+        _list_line,
+        forms.RecipientListForm,
+        lambda customer, by, typed: recipients.open_list(customer, by=by, **typed),
     ),
     "tasks": Panel(
         gettext_lazy("Tasks"),

@@ -19,6 +19,7 @@ from crm.access.models import User
 from crm.audit import services as audit
 from crm.errors import Refused
 from crm.jobs.models import Job
+from customers import recipients
 from customers.exporting import forget_exports
 from customers.merging import relations
 from customers.models import (
@@ -27,6 +28,7 @@ from customers.models import (
     CustomerPhone,
     ImportedChange,
     Merge,
+    RecipientList,
     Task,
     TimelineEntry,
 )
@@ -121,6 +123,8 @@ def _erase(customer: Customer) -> None:
         getattr(customer, related).all().delete()
     TimelineEntry.objects.filter(customer=customer).update(text="")
     CorrectionRequest.objects.filter(customer=customer).update(wanted="", reply="—")
+    for listed in customer.recipient_lists.filter(closed_at=None):
+        recipients.destroy(listed, by=None)
     customer.opportunities.update(title=ERASED, problems="", evaluation="")
     Task.objects.filter(customer=customer, done_at=None).delete()
     ImportedChange.objects.filter(table="Customer", row=customer.pk).delete()
@@ -176,7 +180,26 @@ def _erase_rows(rows: QuerySet) -> None:
             continue  # unsettled: it is due again tomorrow
 
 
+def _ended_lists() -> QuerySet:
+    before = localdate() - timedelta(days=30)
+    return RecipientList.objects.filter(
+        closed_at=None, ends_on__lt=before, customer__legal_hold=False
+    )
+
+
+def _destroy_lists(rows: QuerySet) -> None:
+    for listed in rows[:CHUNK]:
+        recipients.destroy(listed, by=None)
+
+
 RETENTION = (
+    Keeping(
+        gettext_lazy("Recipient lists after the end of their agreement"),
+        30,
+        gettext_lazy("Handed back or deleted when the agreement ends (PIPL art. 21)"),
+        _ended_lists,
+        _destroy_lists,
+    ),
     Keeping(
         gettext_lazy("Phone numbers only seen in a complaint"),
         180,

@@ -3,10 +3,12 @@
 from django.urls import path
 
 from customers import (
+    address_views,
     directory_views,
     duplicate_views,
     list_views,
     privacy_views,
+    recipient_views,
     record_views,
     today_views,
     views,
@@ -31,6 +33,19 @@ urlpatterns = [
         "directory/<int:pk>/convert/",
         directory_views.convert,
         name="organisation_convert",
+    ),
+    path("addresses/", address_views.address_quality_page, name="address_quality"),
+    path("lists/", recipient_views.lists, name="recipient_lists"),
+    path("lists/<int:pk>/", recipient_views.recipient_list, name="recipient_list"),
+    path("lists/<int:pk>/upload/", recipient_views.upload, name="recipient_upload"),
+    path("lists/<int:pk>/report/", recipient_views.report, name="recipient_report"),
+    path("lists/<int:pk>/back/", recipient_views.hand_back, name="recipient_back"),
+    path("lists/<int:pk>/destroy/", recipient_views.destroy, name="recipient_destroy"),
+    path("recipients/<int:pk>/", recipient_views.recipient, name="recipient"),
+    path(
+        "recipients/<int:pk>/<slug:what>/",
+        recipient_views.verdict,
+        name="recipient_verdict",
     ),
     path("tools/", list_views.tools, name="tools"),
     path("views/", list_views.save_view, name="view_save"),

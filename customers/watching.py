@@ -7,7 +7,7 @@ from django.utils.timezone import localdate
 
 from crm.jobs.models import Job
 from customers.ledger import CONTRACT_ALERTS
-from customers.models import ContactPerson, Contract, Customer, Task
+from customers.models import ContactPerson, Contract, Customer, RecipientList, Task
 from customers.models.choices import ListState, Segment
 from customers.notes import TASK_TITLES
 from customers.records import set_birthday
@@ -15,11 +15,12 @@ from customers.records import set_birthday
 CHUNK = 2000
 STALE_DAYS = {"contract": 180, "standard": 365}  # by segment (R-CUS-39)
 STALE_TASK_DAYS = 14
+LIST_END_DAYS = 30
 
 
 def watch_step(job: Job) -> bool:
     """Job: one kind of watch a step. Twice a night is once: tasks have unique sources."""
-    watches = (_contracts, _lists, _birthdays, _stale)
+    watches = (_contracts, _lists, _ending_lists, _birthdays, _stale)
     place = job.cursor.get("watch", 0)
     after = watches[place](localdate(), job.cursor.get("after", 0))
     if after is None:
@@ -87,6 +88,25 @@ def _lists(today: date, after: int) -> int | None:
         [
             make_task(row, "list", due_on=due, source=f"list:{row.pk}:{today.year}")
             for row in rows.only("manager_id")
+        ]
+    )
+    return None
+
+
+def _ending_lists(today: date, after: int) -> int | None:
+    """Lists whose agreement ends within a month: hand back or destroy them."""
+    last = today + timedelta(days=LIST_END_DAYS)
+    rows = RecipientList.objects.filter(closed_at=None, ends_on__lte=last)
+    _keep(
+        [
+            make_task(
+                row.customer,
+                "list_end",
+                due_on=max(row.ends_on, today),
+                source=f"list_end:{row.pk}:{row.ends_on}",
+                ref=f"{row.name} → {row.ends_on}",
+            )
+            for row in rows.select_related("customer")
         ]
     )
     return None

@@ -5,7 +5,7 @@ Mei works next door, in Yichang, in every business role: she must see nothing of
 
 import time
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from itertools import count
 
 from django.conf import settings
@@ -20,7 +20,16 @@ from crm.access.models import Posting, User
 from crm.access.roles import Role
 from crm.org import holidays
 from crm.org.models import Office
-from customers.models import Customer, DuplicatePair, Organisation, Task
+from customers.models import (
+    Customer,
+    DuplicatePair,
+    Organisation,
+    Recipient,
+    RecipientList,
+    Task,
+)
+from customers.recipients import count as count_recipients
+from customers.recipients import judge, open_list
 from customers.records import create_customer
 
 PASSWORD = "a-long-password-1"
@@ -130,6 +139,33 @@ def entry(where: Office, name: str = "武汉目录企业有限公司", **facts) 
     made.set_name(name)
     made.save()
     return made
+
+
+def recipient_list(customer: Customer, **facts) -> RecipientList:
+    facts = {
+        "name": "贺卡名单",
+        "purpose": "2027年贺卡寄递",
+        "agreement": "WT-1",
+        "ends_on": localdate() + timedelta(days=200),
+        **facts,
+    }
+    return open_list(customer, by=None, **facts)
+
+
+def recipient(listed: RecipientList, **facts) -> Recipient:
+    """A recipient in the list's newest version, which is made if there is none."""
+    version = listed.versions.first() or listed.versions.create(number=1)
+    facts = {
+        "name": f"收件人{next(numbers)}",
+        "address": "武汉市武昌区中山路1号",
+        **facts,
+    }
+    n = version.number
+    row = Recipient(recipient_list=listed, since=n, seen=n, **facts)
+    judge(row)
+    row.save()
+    count_recipients(listed)
+    return row
 
 
 def task(about: Customer, assignee: User | None) -> Task:

@@ -45,6 +45,9 @@ CAPABILITIES: dict[str, set[Role]] = {
     "kpi.compute": {S},
     "kpi.drill": {S},
     "transfer.import": {S, Role.IMPORTER},
+    "transfer.view": {M, S, Role.IMPORTER},
+    "recipients.keep": {M, S},  # lists that customers entrust to us
+    "addresses.view": {M, S},
     "office.manage": {Role.SYSTEM_ADMIN},
     "calendar.manage": {Role.SYSTEM_ADMIN},
     "user.manage": {Role.SECURITY_ADMIN},

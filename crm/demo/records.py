@@ -23,12 +23,14 @@ from customers.models import (
     Opportunity,
     Organisation,
     Receivable,
+    Recipient,
     ServicePoint,
     TimelineEntry,
     UsageMonth,
 )
 from customers.models.choices import Industry, Nature, Size, Source
 from customers.notes import message_id
+from customers.recipients import count, judge, open_list, version_of
 from customers.records import grade_address, set_birthday
 
 PROFILED = ("manager.wuhan", "manager.yichang")
@@ -68,8 +70,11 @@ def finish(rng: Random, customers: list[Customer], users: dict[str, User]) -> No
     _households(customers)
     _doubles(rng, customers)
     _directory(rng, users)
+    _recipients(rng, users)
     run_inline(enqueue("customers.duplicates"))
     run_inline(enqueue("customers.watch"))
+    run_inline(enqueue("customers.addresses"))
+    run_inline(enqueue("customers.addresses"))
 
 
 def _phones(customers: list[Customer]) -> None:
@@ -288,3 +293,51 @@ def _directory(rng: Random, users: dict[str, User]) -> None:
         if number % 4 == 0:
             entry.state, entry.developer, entry.handed_at = "handed", manager, now()
         entry.save()
+
+
+PURPOSES = [("年度贺卡名单", "贺卡寄递"), ("客户答谢名单", "答谢函寄递")]
+
+
+def _recipients(rng: Random, users: dict[str, User]) -> None:
+    """Lists that two firms entrusted: most addresses good, some with every kind of flaw."""
+    manager = users["manager.wuhan"]
+    firms = Customer.objects.filter(
+        manager=manager, kind="corporate", segment="contract", merged_into=None
+    ).order_by("pk")
+    year = localdate().year
+    for number, (firm, (name, purpose)) in enumerate(
+        zip(firms[:2], PURPOSES, strict=False), start=1
+    ):
+        listed = open_list(
+            firm,
+            by=manager,
+            name=f"{year + 1}{name}",
+            purpose=purpose,
+            agreement=f"WT{year}-{number:03d}",
+            ends_on=localdate() + timedelta(days=25 + 200 * (number - 1)),
+        )
+        version_of(listed, None, made_by=manager)
+        rows = {}
+        for line in range(2, 62):
+            row = Recipient(recipient_list=listed, line=line, since=1, seen=1)
+            row.name, row.ref = names.person(rng), str(line - 1)
+            row.address = names.address(rng, "湖北省武汉市武昌区")
+            _damage(rng, row)
+            judge(row)
+            rows[bytes(row.key)] = row
+        Recipient.objects.bulk_create(rows.values())
+        count(listed)
+
+
+def _damage(rng: Random, row: Recipient) -> None:
+    chance = rng.random()
+    if chance < 0.08:
+        row.address = row.address.split("号")[0].rstrip("0123456789")
+    elif chance < 0.13:
+        row.address = row.address.removeprefix("湖北省武汉市武昌区")
+    elif chance < 0.17:
+        row.postcode = "510000"
+    elif chance < 0.21:
+        row.phone = "1380013"
+    elif chance < 0.24:
+        row.flaws = [Recipient.Flaw.RETURNED]

@@ -41,7 +41,9 @@ class UploadForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.fields["office"].queryset = offices_of(by, "supervisor", "importer")
         self.fields["target"].choices = [
-            (name, target_named(name).label) for name in settings.IMPORT_TARGETS
+            (name, target_named(name).label)
+            for name in settings.IMPORT_TARGETS
+            if not target_named(name).home
         ]
 
     def clean_file(self):

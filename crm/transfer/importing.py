@@ -51,26 +51,32 @@ def import_step(job: Job) -> bool:
     RACE: the source is locked, so two imports of one file at one office take turns.
     """
     batch = Import.objects.select_related("office").get(pk=job.params["import_id"])
+    target = target_named(batch.target)
     require(
-        job.actor, "transfer.import", batch.office
+        job.actor, target.capability, batch.office
     )  # rights may have ended meanwhile
     form = Format(batch.encoding, batch.delimiter, batch.columns, 0)
     place = job.cursor
     stream = records(batch.path, form, offset=place["offset"], line=place["line"])
-    target = target_named(batch.target)
     chunk = list(islice(stream, CHUNK or target.chunk))
+    source = source_of(batch)
     if not chunk:
+        if target.finish:
+            target.finish(run_of(batch, source, job.actor))
         finish(batch, job)
         return True
-    source, _made = SourceFile.objects.get_or_create(
-        office=batch.office, sha256=batch.sha256
-    )
-    SourceFile.objects.select_for_update().get(pk=source.pk)
     run = run_of(batch, source, job.actor)
     take_in(batch, run, source, chunk)
     job.cursor = {"offset": chunk[-1].end, "line": chunk[-1].line + 1}
     job.done_units = chunk[-1].end
     return False
+
+
+def source_of(batch: Import) -> SourceFile:
+    """Whose lines count as in already, locked: the file's at this office, or this import's."""
+    key = batch.pk.hex if target_named(batch.target).home else batch.sha256
+    source, _made = SourceFile.objects.get_or_create(office=batch.office, sha256=key)
+    return SourceFile.objects.select_for_update().get(pk=source.pk)
 
 
 def run_of(batch: Import, source: SourceFile, by: User | None) -> Run:
@@ -133,10 +139,8 @@ def revert_step(job: Job) -> bool:
     RACE: the source is locked, so no import of the same file runs meanwhile.
     """
     batch = Import.objects.select_related("office").get(pk=job.params["import_id"])
-    require(job.actor, "transfer.import", batch.office)
-    source = SourceFile.objects.select_for_update().get(
-        office=batch.office, sha256=batch.sha256
-    )
+    require(job.actor, target_named(batch.target).capability, batch.office)
+    source = source_of(batch)
     run = run_of(batch, source, job.actor)
     place = target_named(batch.target).revert(run, job.cursor.get("place", 0))
     if place is not None:

@@ -57,8 +57,8 @@ class ImportedLines(models.Model):
 
 class ImportQuerySet(ScopedQuerySet):
     def rule(self, user: User) -> Q:
-        """Supervisors see the imports of their offices, import operators their own."""
-        own = subtree(user, "importer") & Q(created_by=user)
+        """Supervisors see the imports of their offices, others their own."""
+        own = subtree(user, "importer", "manager") & Q(created_by=user)
         return subtree(user, "supervisor") | own
 
 

@@ -24,14 +24,20 @@ SPARE_BYTES = 512 * 2**20
 
 
 def upload(
-    source: BinaryIO, *, by: User | None, office: Office, target: str, file_name: str
+    source: BinaryIO,
+    *,
+    by: User | None,
+    office: Office,
+    target: str,
+    file_name: str,
+    options: dict | None = None,
 ) -> Import:
     """Store a file and guess its mapping; nothing is imported yet.
 
     Raises Refused("file.…") when it is no table, PermissionDenied outside `by`'s offices.
     Reads the file twice; the rows are written by start_import's job.
     """
-    require(by, "transfer.import", office)
+    require(by, target_named(target).capability, office)
     batch = Import(
         target=target,
         office=office,
@@ -53,7 +59,8 @@ def upload(
         form.delimiter,
         form.columns,
     )
-    batch.mapping, batch.options = guess(batch)
+    batch.mapping, guessed = guess(batch)
+    batch.options = guessed | (options or {})
     with transaction.atomic():
         batch.save(force_insert=True)
         details = {"sha256": batch.sha256, "size": batch.size, "target": target}
@@ -110,7 +117,7 @@ def start_import(
         .select_related("office")
         .get(pk=batch.pk)
     )
-    require(by, "transfer.import", batch.office)
+    require(by, target_named(batch.target).capability, batch.office)
     if batch.state != Import.State.UPLOADED:
         return batch
     mapping = {source: to for source, to in mapping.items() if to}
@@ -147,7 +154,7 @@ def revert_import(batch: Import, *, by: User | None) -> Import:
         .select_related("office", "job")
         .get(pk=batch.pk)
     )
-    require(by, "transfer.import", batch.office)
+    require(by, target_named(batch.target).capability, batch.office)
     if batch.state in (Import.State.REVERTING, Import.State.REVERTED):
         return batch
     stopped = batch.job is not None and batch.job.state == Job.State.FAILED

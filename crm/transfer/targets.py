@@ -206,6 +206,10 @@ class Target:
     columns)` is the share of lines that equal stored ones, for the warning. `revert(run,
     place)` takes an import back by steps and returns the next place, None at its end.
     `keys` are the columns that rows may be matched by; without any, rows are only added.
+    `finish(run)` follows the last chunk. `capability` is what importing it takes. With
+    `home`, a target is imported from another page, which puts what it concerns into the
+    options; `home(options)` is that page's address, and lines are remembered for the one
+    import, not for the office.
     """
 
     name: str
@@ -216,6 +220,9 @@ class Target:
     revert: Callable[..., int | None]
     keys: tuple[str, ...] = ()
     chunk: int = 40_000
+    finish: Callable[[Run], None] | None = None
+    capability: str = "transfer.import"
+    home: Callable[[dict], str] | None = None
 
     def column(self, name: str) -> Column:
         return next(column for column in self.columns if column.name == name)

@@ -79,6 +79,7 @@ def _context(
     context = {
         "batch": batch,
         "target": target,
+        "home": target.home and target.home(batch.options),
         "REASONS": REASONS,
         "refusal": refusal,
         "options": _options_of(request, batch),
@@ -99,7 +100,7 @@ def _context(
     return context
 
 
-@needs("transfer.import")
+@needs("transfer.view")
 def detail(request: AuthedRequest, pk: str) -> HttpResponse:
     batch = get_object_or_404(_imports(request), pk=pk)
     context = _context(request, batch, batch.mapping)
@@ -108,7 +109,7 @@ def detail(request: AuthedRequest, pk: str) -> HttpResponse:
 
 
 @require_POST
-@needs("transfer.import")
+@needs("transfer.view")
 def show_preview(request: AuthedRequest, pk: str) -> HttpResponse:
     """The mapping form under another mapping: checked again, nothing stored."""
     batch = get_object_or_404(_imports(request), pk=pk)
@@ -117,7 +118,7 @@ def show_preview(request: AuthedRequest, pk: str) -> HttpResponse:
 
 
 @require_POST
-@needs("transfer.import")
+@needs("transfer.view")
 def start(request: AuthedRequest, pk: str) -> HttpResponse:
     batch = get_object_or_404(_imports(request), pk=pk)
     mapping = _mapping_of(request, batch)
@@ -130,7 +131,7 @@ def start(request: AuthedRequest, pk: str) -> HttpResponse:
     return redirect(batch)
 
 
-@needs("transfer.import")
+@needs("transfer.view")
 def progress(request: AuthedRequest, pk: str) -> HttpResponse:
     """The progress card; it asks for itself again until the import is done."""
     batch = get_object_or_404(_imports(request), pk=pk)
@@ -140,7 +141,7 @@ def progress(request: AuthedRequest, pk: str) -> HttpResponse:
 
 
 @require_POST
-@needs("transfer.import")
+@needs("transfer.view")
 def revert(request: AuthedRequest, pk: str) -> HttpResponse:
     """Take a whole import back."""
     batch = get_object_or_404(_imports(request), pk=pk)
@@ -158,7 +159,7 @@ class Echo:
         return text
 
 
-@needs("transfer.import")
+@needs("transfer.view")
 def correct(request: AuthedRequest, pk: str) -> HttpResponse:
     """The rejected rows as they were sent, with the reason, to be put right and sent again.
 
@@ -193,7 +194,7 @@ def _download(lines: Iterator[str], name: str) -> StreamingHttpResponse:
     return answer
 
 
-@needs("transfer.import")
+@needs("transfer.view")
 def rejected(request: AuthedRequest, pk: str) -> HttpResponse:
     """Rejected rows as CSV with a mark that Excel needs: row, column, value, reason."""
     batch = get_object_or_404(_imports(request), pk=pk)

@@ -21,9 +21,16 @@ from customers.models.history import (
 from customers.models.imports import ImportedChange
 from customers.models.lists import Export, SavedView
 from customers.models.money import Contract, ContractFile, Receivable
+from customers.models.recipients import (
+    AddressQuality,
+    Recipient,
+    RecipientList,
+    RecipientVersion,
+)
 from customers.models.usage import Usage, UsageDay, UsageMonth, UsageRef
 
 __all__ = [
+    "AddressQuality",
     "Consent",
     "ContactPerson",
     "Contract",
@@ -43,6 +50,9 @@ __all__ = [
     "Opportunity",
     "Organisation",
     "Receivable",
+    "Recipient",
+    "RecipientList",
+    "RecipientVersion",
     "SavedView",
     "SegmentChange",
     "ServicePoint",

@@ -68,6 +68,9 @@ class Export(models.Model):
     requested_by = models.ForeignKey(User, models.PROTECT, related_name="+")
     office = models.ForeignKey(Office, models.PROTECT, related_name="+")
     query = models.CharField(max_length=300, blank=True)
+    recipients = models.ForeignKey(  # or a list that goes back to its customer
+        "RecipientList", models.SET_NULL, null=True, related_name="exports"
+    )
     reason = models.CharField(_("reason"), max_length=200)
     rows = models.PositiveIntegerField(default=0)
     state = models.CharField(max_length=8, choices=State)

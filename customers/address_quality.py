@@ -1,0 +1,121 @@
+"""How complete and how accurate the addresses of each office are (R-CUS-02)."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.db import connection
+from django.db.models import Sum
+from django.utils.timezone import localdate, now
+
+from crm.jobs.models import Job
+from crm.org.models import Office
+from customers.addresses import VERIFIED_DAYS
+from customers.models import AddressQuality, CustomerAddress, Recipient
+from customers.queries import add_months
+
+CLASSES = ("a", "b", "c", "d")
+COUNTED = (*CLASSES, "without")
+
+# A customer counts by its best address: that is the one it is reached at.
+MEASURE = """
+INSERT INTO customers_addressquality
+    (office_id, month, a, b, c, d, without, measured_at)
+SELECT k.office_id, %(month)s, count(*) FILTER (WHERE best = 'A'),
+       count(*) FILTER (WHERE best = 'B'), count(*) FILTER (WHERE best = 'C'),
+       count(*) FILTER (WHERE best = 'D'), count(*) FILTER (WHERE best IS NULL), %(at)s
+FROM customers_customer k
+LEFT JOIN (SELECT customer_id, min(quality) AS best FROM customers_customeraddress
+           GROUP BY customer_id) x ON x.customer_id = k.id
+WHERE k.merged_into_id IS NULL AND k.erased_at IS NULL
+GROUP BY k.office_id
+ON CONFLICT (office_id, month) DO UPDATE
+SET a = excluded.a, b = excluded.b, c = excluded.c, d = excluded.d,
+    without = excluded.without, measured_at = excluded.measured_at"""
+
+
+def measure_step(job: Job) -> bool:
+    """Job: let class A end after a year, then count. One step; running it again is the same.
+
+    Cost: two updates by an index and one pass over customers and addresses.
+    """
+    before = localdate() - timedelta(days=VERIFIED_DAYS)
+    for model in (CustomerAddress, Recipient):
+        # Class A has every part, and its postcode fits: it falls to B, with its points.
+        old = model._base_manager.filter(quality="A", verified_on__lt=before)
+        old.exclude(postcode="").update(quality="B", score=100)
+        old.filter(postcode="").update(quality="B", score=90)
+    at, month = now(), localdate().replace(day=1)
+    with connection.cursor() as cursor:
+        cursor.execute(MEASURE, {"month": month, "at": at})
+    # Offices that have no customer any more.
+    AddressQuality.objects.filter(month=month, measured_at__lt=at).delete()
+    return True
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Customers of one office and below by the class of their best address.
+
+    complete = (A + B) / all; accurate = A / (A + D), of those that delivery has tried; a
+    share without a denominator is None.
+    """
+
+    a: int = 0
+    b: int = 0
+    c: int = 0
+    d: int = 0
+    without: int = 0
+
+    @property
+    def customers(self) -> int:
+        return self.a + self.b + self.c + self.d + self.without
+
+    @property
+    def cells(self) -> list[tuple[str, int]]:
+        """(filter of the customer list, how many it gives)."""
+        named = [(name, getattr(self, name)) for name in CLASSES]
+        return [*named, ("none", self.without)]
+
+    @property
+    def complete(self) -> float | None:
+        return (self.a + self.b) / self.customers if self.customers else None
+
+    @property
+    def accurate(self) -> float | None:
+        tried = self.a + self.d
+        return self.a / tried if tried else None
+
+
+def quality_by_office(office: Office) -> tuple[Quality, list[tuple[Office, Quality]]]:
+    """An office's figures now, and those of the offices right below it. Two queries."""
+    month = AddressQuality.objects.order_by("-month").values("month")[:1]
+    rows = AddressQuality.objects.filter(
+        month__in=month, office__path__startswith=office.path
+    ).values("office__path", *COUNTED)
+    found = list(rows)
+
+    def below(path: str) -> Quality:
+        inside = [row for row in found if row["office__path"].startswith(path)]
+        return Quality(**{n: sum(row[n] for row in inside) for n in COUNTED})
+
+    children = Office.objects.filter(
+        path__startswith=office.path, depth=office.depth + 1
+    ).order_by("path")
+    return below(office.path), [(child, below(child.path)) for child in children]
+
+
+def quality_by_month(office: Office, months: int = 13) -> list[tuple[str, Quality]]:
+    """(month, figures) of an office and below, oldest first; months without one are left
+    out. One query."""
+    first = add_months(localdate().replace(day=1), 1 - months)
+    inside = AddressQuality.objects.filter(office__path__startswith=office.path)
+    rows: Any = inside.filter(month__gte=first).values("month").order_by("month")
+    rows = rows.annotate(**{f"sum_{name}": Sum(name) for name in COUNTED})
+    return [
+        (
+            f"{row['month']:%Y-%m}",
+            Quality(**{name: row[f"sum_{name}"] for name in COUNTED}),
+        )
+        for row in rows
+    ]
