@@ -87,22 +87,28 @@ class Quality:
         return self.a / tried if tried else None
 
 
-def quality_by_office(office: Office) -> tuple[Quality, list[tuple[Office, Quality]]]:
-    """An office's figures now, and those of the offices right below it. Two queries."""
+def quality_by_office(
+    office: Office,
+) -> tuple[Quality, Quality, list[tuple[Office, Quality]]]:
+    """An office's figures with all below it, without them, and those of the offices right
+    below it. Two queries."""
     month = AddressQuality.objects.order_by("-month").values("month")[:1]
     rows = AddressQuality.objects.filter(
         month__in=month, office__path__startswith=office.path
     ).values("office__path", *COUNTED)
     found = list(rows)
 
-    def below(path: str) -> Quality:
-        inside = [row for row in found if row["office__path"].startswith(path)]
+    def total(inside: list) -> Quality:
         return Quality(**{n: sum(row[n] for row in inside) for n in COUNTED})
+
+    def below(child: Office) -> Quality:
+        return total([r for r in found if r["office__path"].startswith(child.path)])
 
     children = Office.objects.filter(
         path__startswith=office.path, depth=office.depth + 1
     ).order_by("path")
-    return below(office.path), [(child, below(child.path)) for child in children]
+    itself = [row for row in found if row["office__path"] == office.path]
+    return total(found), total(itself), [(child, below(child)) for child in children]
 
 
 def quality_by_month(office: Office, months: int = 13) -> list[tuple[str, Quality]]:

@@ -9,7 +9,7 @@ from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
 
 from crm import charts
-from crm.access.capabilities import AuthedRequest, needs
+from crm.access.capabilities import AuthedRequest, may, needs
 from crm.access.scoping import offices_of
 from customers import address_quality
 from customers.addresses import table_age
@@ -27,7 +27,7 @@ def address_quality_page(request: AuthedRequest) -> HttpResponse:
     office = get_object_or_404(offices, code=code) if code else offices.first()
     if office is None:
         return render(request, "customers/address_quality.html", {})
-    own, below = address_quality.quality_by_office(office)
+    own, itself, below = address_quality.quality_by_office(office)
     months = address_quality.quality_by_month(office)
     newest = AddressQuality.objects.order_by("-measured_at").first()
     shares = [(name, row.complete) for name, row in months if row.complete is not None]
@@ -42,6 +42,8 @@ def address_quality_page(request: AuthedRequest) -> HttpResponse:
         "office": office,
         "offices": offices,
         "own": own,
+        "itself": itself,
+        "may_drill": may(request.user, "kpi.drill", office),  # the list shows as many
         "below": [(child, row) for child, row in below if row.customers],
         "chart": chart,
         "months": months,

@@ -100,6 +100,13 @@ def name_of(region: str) -> str:
     return "".join(dict.fromkeys(parts))
 
 
+def first_under(region: str) -> str:
+    """The name of the first county of a prefecture, "" if it has none."""
+    names, _spoken = _divisions()
+    inside = (n for code, n in names.items() if code[:4] == region and len(code) == 6)
+    return next(inside, "")
+
+
 def _take(rest: str, under: str) -> tuple[list[str], str]:
     """The divisions under `under` that `rest` begins with, longest name first."""
     names, spoken = _divisions()

@@ -127,8 +127,10 @@ def _page(
     request: AuthedRequest, listed: RecipientList, status: int = 200, **bound: Any
 ) -> HttpResponse:
     quality, flaw = request.GET.get("quality", ""), request.GET.get("flaw", "")
-    rows = _filtered(recipients.current(listed), quality, flaw)
-    page = keyset_page(rows, ["quality", "pk"], request.GET.get("after", ""), cap=None)
+    rows = _filtered(recipients.current(listed), quality, flaw)  # worst first
+    page = keyset_page(
+        rows, ["-quality", "-pk"], request.GET.get("after", ""), cap=None
+    )
     for row in page.rows:
         row.shown_name = text.mask_name(row.name)
         row.shown_address = text.mask_address(row.address)
@@ -156,9 +158,9 @@ def _page(
             if flaws.get(v, 0)
         ],
         "verdicts": [
-            ("delivered", _("Delivered here")),
-            ("returned", _("Mail came back")),
-            ("remove", _("Remove")),
+            ("delivered", _("Delivered here"), "mail-check"),
+            ("returned", _("Mail came back"), "mail-x"),
+            ("remove", _("Remove"), "user-minus"),
         ],
         "exports": listed.exports.select_related("requested_by", "decided_by"),
         "upload_form": bound.get("upload") or UploadForm(),

@@ -11,6 +11,7 @@ from crm.access.models import User
 from crm.demo import names
 from crm.jobs.running import run_inline
 from crm.jobs.services import enqueue
+from customers import addresses
 from customers.models import (
     Consent,
     ContactPerson,
@@ -88,10 +89,13 @@ def _phones(customers: list[Customer]) -> None:
 
 def _addresses(rng: Random, customers: list[Customer]) -> None:
     """Most are whole; some lack a number, some were returned by the delivery office."""
-    rows = []
+    rows: list[CustomerAddress] = []
+    counties: dict[str, str] = {}
     for customer in customers:
         place = customer.office.name.removesuffix("邮政局").removesuffix("分局")
-        street = names.address(rng, place)
+        street = names.address(
+            rng, f"{place}{counties.setdefault(place, _county(place))}"
+        )
         if rng.random() < 0.15:
             street = street.split("号")[0].rstrip("0123456789")
         row = CustomerAddress(customer=customer)
@@ -102,6 +106,12 @@ def _addresses(rng: Random, customers: list[Customer]) -> None:
             row.quality, row.score = "D", 30
         rows.append(row)
     CustomerAddress.objects.bulk_create(rows, batch_size=1000)
+
+
+def _county(place: str) -> str:
+    """The first county of a prefecture; nothing where the place is a county itself."""
+    region = addresses.parse(place).region
+    return addresses.first_under(region) if len(region) == 4 else ""
 
 
 def _describe(rng: Random, customer: Customer) -> None:

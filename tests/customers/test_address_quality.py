@@ -39,8 +39,9 @@ def measured(cast):
 
 
 def test_each_customer_counts_once_by_its_best_address(measured):
-    own, below = quality_by_office(measured.wuhan)
+    own, itself, below = quality_by_office(measured.wuhan)
     assert own == Quality(a=1, b=3, c=1, d=1, without=1)
+    assert itself == Quality(a=1, b=1, c=1, d=1, without=1)
     assert (own.complete, own.accurate) == (4 / 7, 1 / 2)
     assert below == [(measured.wuchang, Quality(b=2))]
     assert quality_by_office(measured.hubei)[0].customers == 8
@@ -50,7 +51,7 @@ def test_each_customer_counts_once_by_its_best_address(measured):
 
 def test_every_figure_opens_exactly_its_customers(client, measured):
     make.sign_in(client, measured.chen)
-    own, below = quality_by_office(measured.wuhan)
+    own, _itself, below = quality_by_office(measured.wuhan)
     for office, row in [(measured.wuhan, own), *below]:
         for name, number in row.cells:
             query = {"office": office.code, "address": name}
