@@ -96,10 +96,10 @@ MENU = (
         "recipients.keep",
     ),
     MenuEntry(
-        _("Address quality"),
-        "customers:address_quality",
+        _("Data quality"),
+        "customers:data_quality",
         "map-pinned",
-        "addresses.view",
+        "quality.view",
     ),
     MenuEntry(_("Exports"), "customers:exports", "file-down", "customer.export"),
     MenuEntry(_("Duplicates"), "customers:duplicates", "copy-check", "customer.merge"),

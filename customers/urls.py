@@ -3,11 +3,11 @@
 from django.urls import path
 
 from customers import (
-    address_views,
     directory_views,
     duplicate_views,
     list_views,
     privacy_views,
+    quality_views,
     recipient_views,
     record_views,
     today_views,
@@ -34,7 +34,7 @@ urlpatterns = [
         directory_views.convert,
         name="organisation_convert",
     ),
-    path("addresses/", address_views.address_quality_page, name="address_quality"),
+    path("quality/", quality_views.data_quality, name="data_quality"),
     path("lists/", recipient_views.lists, name="recipient_lists"),
     path("lists/<int:pk>/", recipient_views.recipient_list, name="recipient_list"),
     path("lists/<int:pk>/upload/", recipient_views.upload, name="recipient_upload"),

@@ -92,7 +92,7 @@ ROUTES = {
     "customers:hand_over": Route("directory.assign", "post", "entry"),
     "customers:organisation_answer": Route("directory.view", "post", "entry"),
     "customers:organisation_convert": Route("directory.view", "post", "entry"),
-    "customers:address_quality": Route("addresses.view"),
+    "customers:data_quality": Route("quality.view"),
     "customers:recipient_lists": Route("recipients.keep"),
     "customers:recipient_list": Route("recipients.keep", of="list"),
     "customers:recipient_upload": Route("recipients.keep", "post", "list"),

@@ -47,7 +47,7 @@ CAPABILITIES: dict[str, set[Role]] = {
     "transfer.import": {S, Role.IMPORTER},
     "transfer.view": {M, S, Role.IMPORTER},
     "recipients.keep": {M, S},  # lists that customers entrust to us
-    "addresses.view": {M, S},
+    "quality.view": {M, S},
     "office.manage": {Role.SYSTEM_ADMIN},
     "calendar.manage": {Role.SYSTEM_ADMIN},
     "user.manage": {Role.SECURITY_ADMIN},

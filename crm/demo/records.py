@@ -74,8 +74,7 @@ def finish(rng: Random, customers: list[Customer], users: dict[str, User]) -> No
     _recipients(rng, users)
     run_inline(enqueue("customers.duplicates"))
     run_inline(enqueue("customers.watch"))
-    run_inline(enqueue("customers.addresses"))
-    run_inline(enqueue("customers.addresses"))
+    run_inline(enqueue("customers.quality"))
 
 
 def _phones(customers: list[Customer]) -> None:

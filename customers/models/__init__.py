@@ -22,7 +22,7 @@ from customers.models.imports import ImportedChange
 from customers.models.lists import Export, SavedView
 from customers.models.money import Contract, ContractFile, Receivable
 from customers.models.recipients import (
-    AddressQuality,
+    DataQuality,
     Recipient,
     RecipientList,
     RecipientVersion,
@@ -30,7 +30,7 @@ from customers.models.recipients import (
 from customers.models.usage import Usage, UsageDay, UsageMonth, UsageRef
 
 __all__ = [
-    "AddressQuality",
+    "DataQuality",
     "Consent",
     "ContactPerson",
     "Contract",

