@@ -221,7 +221,7 @@ def bench_size(cursor, office, user, size: int, cpu: dict) -> None:
                 note += f", page ÷ list {found[kind] / found['list']:.2f} CPU"
             bound = 50 if kind in PHONES else 150
             say(f"{size:,}: search by {kind} (goals 3, 4)", f"{note} (≤ {bound} ms)")
-        scan = best(lambda: cursor.execute(SCAN))
+        scan = best(lambda: (cursor.execute(SCAN), cursor.fetchall()))
         bigram = database_ms(lambda: find(user, "隆中"))
         say(
             f"{size:,}: name, scan ÷ ours (goal 4)",
@@ -236,7 +236,11 @@ def bench_size(cursor, office, user, size: int, cpu: dict) -> None:
     found["create"] = create_cpu(user, office, 200)
 
 
-SCAN = "SELECT id FROM customers_customer WHERE name LIKE '%隆中%' AND name LIKE '%x%'"
+# What a search box without an index sends: any case, ordered, the first page.
+SCAN = (
+    "SELECT id, name FROM customers_customer WHERE name ILIKE '%隆中%' "
+    "ORDER BY name, id LIMIT 50"
+)
 
 
 def create_cpu(user, office, times: int) -> float:

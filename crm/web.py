@@ -89,6 +89,7 @@ MENU = (
         "building-2",
         "directory.view",
     ),
+    MenuEntry(_("Customer value"), "customers:values", "gem", "value.view"),
     MenuEntry(
         _("Recipient lists"),
         "customers:recipient_lists",

@@ -52,7 +52,7 @@ def subject_data(customer: Customer, *, by: User, reason: str) -> dict[str, Any]
         by, "customer.data_exported", customer, office=customer.office, details=details
     )
     found = {"customer": [_plain(customer)]}
-    for label, model, field in relations():
+    for label, model, field in relations(moving=False):
         rows = model._base_manager.filter(**{field: customer})
         found[label] = [_plain(row) for row in rows]
     return found

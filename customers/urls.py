@@ -11,6 +11,7 @@ from customers import (
     recipient_views,
     record_views,
     today_views,
+    value_views,
     views,
 )
 
@@ -34,6 +35,8 @@ urlpatterns = [
         directory_views.convert,
         name="organisation_convert",
     ),
+    path("value/", value_views.values, name="values"),
+    path("<int:pk>/value/", value_views.of_customer, name="value"),
     path("quality/", quality_views.data_quality, name="data_quality"),
     path("lists/", recipient_views.lists, name="recipient_lists"),
     path("lists/<int:pk>/", recipient_views.recipient_list, name="recipient_list"),

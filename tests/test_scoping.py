@@ -92,6 +92,8 @@ ROUTES = {
     "customers:hand_over": Route("directory.assign", "post", "entry"),
     "customers:organisation_answer": Route("directory.view", "post", "entry"),
     "customers:organisation_convert": Route("directory.view", "post", "entry"),
+    "customers:values": Route("value.view"),
+    "customers:value": Route("customer.view", of="customer"),
     "customers:data_quality": Route("quality.view"),
     "customers:recipient_lists": Route("recipients.keep"),
     "customers:recipient_list": Route("recipients.keep", of="list"),

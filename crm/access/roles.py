@@ -48,6 +48,7 @@ CAPABILITIES: dict[str, set[Role]] = {
     "transfer.view": {M, S, Role.IMPORTER},
     "recipients.keep": {M, S},  # lists that customers entrust to us
     "quality.view": {M, S},
+    "value.view": {M, S},
     "office.manage": {Role.SYSTEM_ADMIN},
     "calendar.manage": {Role.SYSTEM_ADMIN},
     "user.manage": {Role.SECURITY_ADMIN},

@@ -9,6 +9,7 @@ from django.utils.timezone import localdate, make_aware, now
 from crm import text
 from crm.access.models import User
 from crm.demo import names
+from crm.jobs.models import Job
 from crm.jobs.running import run_inline
 from crm.jobs.services import enqueue
 from customers import addresses
@@ -75,6 +76,9 @@ def finish(rng: Random, customers: list[Customer], users: dict[str, User]) -> No
     run_inline(enqueue("customers.duplicates"))
     run_inline(enqueue("customers.watch"))
     run_inline(enqueue("customers.quality"))
+    run_inline(enqueue("customers.values"))
+    for job in Job.objects.filter(kind="customers.value").order_by("pk"):
+        run_inline(job)
 
 
 def _phones(customers: list[Customer]) -> None:

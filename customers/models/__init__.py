@@ -28,8 +28,10 @@ from customers.models.recipients import (
     RecipientVersion,
 )
 from customers.models.usage import Usage, UsageDay, UsageMonth, UsageRef
+from customers.models.value import CustomerValue, ValueFit, ValueTally
 
 __all__ = [
+    "CustomerValue",
     "DataQuality",
     "Consent",
     "ContactPerson",
@@ -62,4 +64,6 @@ __all__ = [
     "UsageDay",
     "UsageMonth",
     "UsageRef",
+    "ValueFit",
+    "ValueTally",
 ]
