@@ -19,11 +19,11 @@ from scipy.special import gammaln, hyp2f1
 
 MIN_CUSTOMERS = 50  # fewer give parameters that say nothing (own judgement)
 MIN_REPEATERS = 10
-LARGEST = 1e6  # a parameter beyond is no optimum but a flat likelihood
+LARGEST = 1e4  # parameters stay between this and its inverse
 
 
 class NoFit(ValueError):
-    """The data cannot carry a model; the message is a key: "few", "flat"."""
+    """The data cannot carry a model; the message is a key: "few"."""
 
 
 @dataclass(frozen=True)
@@ -52,21 +52,26 @@ class GammaGamma:
 def _minimise(loss: Any, start: list[float]) -> tuple[np.ndarray, float]:
     """The positive parameters with the least loss: on logarithms, twice from the result.
 
-    Raises NoFit("flat") when there is no optimum inside reasonable bounds.
+    Where nobody drops out, or all are alike, the likelihood grows without end along some
+    parameter: it stops at the bound, where expectations do not move any more.
     """
+    edge = math.log(LARGEST)
     at = np.log(np.asarray(start))
     for _time in range(2):  # Nelder-Mead may stop early once; a fresh simplex goes on
         found = minimize(
             lambda logs: loss(np.exp(logs)),
             at,
             method="Nelder-Mead",
+            bounds=[(-edge, edge)] * len(start),
             options={"xatol": 1e-7, "fatol": 1e-9, "maxiter": 4000, "maxfev": 4000},
         )
         at = found.x
-    values = np.exp(at)
-    if not found.success or not np.isfinite(found.fun) or (values > LARGEST).any():
-        raise NoFit("flat")
-    return values, float(found.fun)
+    return np.exp(at), float(found.fun)
+
+
+def is_flat(*parameters: float) -> bool:
+    """Whether a fit stopped at the bound: its parameters say little, its sums hold."""
+    return any(not 2 / LARGEST < value < LARGEST / 2 for value in parameters)
 
 
 def _grouped(*columns: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:

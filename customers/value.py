@@ -111,7 +111,9 @@ def fit(office: Office, until: date, found: Histories | None = None) -> ValueFit
     facts |= {"customers": len(found), "repeaters": int((found.x > 0).sum())}
     x, t_x, weeks, mean = found.sample(FIT_MOST)
     try:
-        facts |= vars(lifetime.fit_bg_nbd(x, t_x, weeks)) | {"problem": ""}
+        often = lifetime.fit_bg_nbd(x, t_x, weeks)
+        is_flat = lifetime.is_flat(often.r, often.a, often.b)
+        facts |= vars(often) | {"problem": "flat" if is_flat else ""}
         facts |= vars(lifetime.fit_gamma_gamma(x, mean))
     except lifetime.NoFit as none:
         facts["problem"] = str(none)

@@ -89,7 +89,7 @@ def values(request: AuthedRequest) -> HttpResponse:
         fits = ValueFit.objects.filter(office__path__startswith=office.path)
         above = [office.path[:end] for end in range(4, len(office.path) + 1, 4)]
         fits = fits | ValueFit.objects.filter(office__path__in=above)
-        context["fit"] = fits.order_by("-until", "office__path").first()
+        context["fit"] = fits.order_by("problem", "-customers").first()
     return render(request, "customers/values.html", context)
 
 
