@@ -89,6 +89,7 @@ MENU = (
         "building-2",
         "directory.view",
     ),
+    MenuEntry(_("Grading"), "customers:grading", "medal", "grading.view"),
     MenuEntry(_("Customer value"), "customers:values", "gem", "value.view"),
     MenuEntry(
         _("Recipient lists"),
@@ -171,9 +172,15 @@ PAGE_ROWS = 50
 
 
 def keyset_page(
-    queryset: Any, columns: list[str], after: str, *, cap: int | None = TOTAL_CAP
+    queryset: Any,
+    columns: list[str],
+    after: str,
+    *,
+    cap: int | None = TOTAL_CAP,
+    key_field: str = "pk",
 ) -> Page:
-    """Rows ordered by two `columns` (the last unique) behind the row with pk `after`.
+    """Rows ordered by two `columns` (the last unique) behind the row whose `key_field`,
+    a number, is `after`.
 
     Flat at any depth; a minus before both columns orders backwards. The address carries a
     number, never a name. The total is counted up to `cap`, or whole without one (a list
@@ -185,14 +192,18 @@ def keyset_page(
     total = counted[: cap + 1].count() if cap else counted.count()
     rows_from = queryset
     is_number = after.isascii() and after.isdigit() and len(after) < 19
-    key = queryset.filter(pk=after).values_list(*names).first() if is_number else None
+    key = (
+        queryset.filter(**{key_field: after}).values_list(*names).first()
+        if is_number
+        else None
+    )
     if key:
         rows_from = queryset.filter(_beyond(names, key, backwards))
     rows = list(rows_from.order_by(*columns)[: PAGE_ROWS + 1])
     next_key = ""
     if len(rows) > PAGE_ROWS:
         rows.pop()
-        next_key = str(rows[-1].pk)
+        next_key = str(getattr(rows[-1], key_field))
     is_capped = cap is not None and total > cap
     return Page(rows, next_key, key is not None, min(total, cap or total), is_capped)
 

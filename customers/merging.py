@@ -77,7 +77,10 @@ def relations(*, moving: bool = True) -> list[tuple[str, type[models.Model], str
         model = relation.related_model
         if model.__name__ in STAYS or relation.field.name == "merged_into":
             continue
-        if moving and relation.field.primary_key:
+        is_made = relation.field.primary_key or isinstance(
+            model._meta.pk, models.CompositePrimaryKey
+        )
+        if moving and is_made:
             continue
         label = f"{model._meta.label}.{relation.field.name}"
         found.append((label, model, relation.field.name))

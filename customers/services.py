@@ -37,7 +37,7 @@ def find_by_phone(number: str) -> list[Customer]:
     known = phones.filter(level=CustomerPhone.Level.KNOWN)
     for numbers in (known, phones):  # a suggested number never hides a known one
         rows = Customer.objects.filter(phones__in=numbers, merged_into=None)
-        found = list(rows.select_related("office", "manager")[:5])
+        found = list(rows.select_related("office", "manager", "grade")[:5])
         for customer in found:
             customer.is_known = numbers is known
         if found:

@@ -3,8 +3,10 @@
 from django.urls import path
 
 from customers import (
+    customer_grade_views,
     directory_views,
     duplicate_views,
+    grade_views,
     list_views,
     privacy_views,
     quality_views,
@@ -35,6 +37,23 @@ urlpatterns = [
         directory_views.convert,
         name="organisation_convert",
     ),
+    path("grading/", grade_views.grading_home, name="grading"),
+    path("grading/schemes/new/", grade_views.scheme_new, name="scheme_new"),
+    path("grading/schemes/<int:pk>/", grade_views.scheme, name="scheme"),
+    path("grading/schemes/<int:pk>/run/", grade_views.run_start, name="run_start"),
+    path(
+        "grading/schemes/<int:pk>/<slug:action>/",
+        grade_views.scheme_act,
+        name="scheme_act",
+    ),
+    path("grading/runs/<int:pk>/", grade_views.run, name="grade_run"),
+    path("grading/runs/<int:pk>/<slug:action>/", grade_views.run_act, name="run_act"),
+    path(
+        "grading/overrides/<int:pk>/<slug:action>/",
+        customer_grade_views.override_act,
+        name="override_act",
+    ),
+    path("<int:pk>/grade/", customer_grade_views.of_customer, name="grade"),
     path("value/", value_views.values, name="values"),
     path("<int:pk>/value/", value_views.of_customer, name="value"),
     path("quality/", quality_views.data_quality, name="data_quality"),

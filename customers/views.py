@@ -134,7 +134,7 @@ def _dress(rows: list[Customer], user: User) -> dict[str, dict[str, str]]:
 @needs("customer.view")
 def detail(request: AuthedRequest, pk: int) -> HttpResponse:
     """The frame of the 360° page; its panels load themselves. A merged one leads on."""
-    related = ("office", "manager", "assistant", "household", "parent")
+    related = ("office", "manager", "assistant", "household", "parent", "grade")
     rows = Customer.objects.visible_to(request.user).select_related(*related)
     customer = rows.filter(pk=pk).first()
     if customer is None:

@@ -20,9 +20,12 @@ from crm.access.models import Posting, User
 from crm.access.roles import Role
 from crm.org import holidays
 from crm.org.models import Office
+from customers.grade_runs import save_scheme
+from customers.grading import PRESETS
 from customers.models import (
     Customer,
     DuplicatePair,
+    GradeScheme,
     Organisation,
     Recipient,
     RecipientList,
@@ -139,6 +142,12 @@ def entry(where: Office, name: str = "武汉目录企业有限公司", **facts) 
     made.set_name(name)
     made.save()
     return made
+
+
+def scheme(where: Office, name: str = "分级", **facts) -> GradeScheme:
+    facts = {"valid_from": date(2026, 1, 1), **facts}
+    draft = GradeScheme(office=where, name=name, **facts)
+    return save_scheme(draft, PRESETS["guangdong"], by=None)
 
 
 def recipient_list(customer: Customer, **facts) -> RecipientList:

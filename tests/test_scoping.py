@@ -8,6 +8,7 @@ address: with it, a stranger's object must look exactly like a missing one.
 import re
 import uuid
 from dataclasses import dataclass
+from datetime import date
 from functools import partial
 
 import pytest
@@ -24,10 +25,17 @@ from crm.jobs.models import Job
 from crm.org.models import CalendarDay, Office
 from crm.transfer import services as transfer
 from crm.transfer.forms import EXAMPLE
+from customers.grade_runs import start_run
 from customers.ledger import attach_file as attach_scan
 from customers.ledger import save_contract
 from customers.merging import merge
-from customers.models import Customer, Export, Organisation, SavedView
+from customers.models import (
+    Customer,
+    Export,
+    GradeOverride,
+    Organisation,
+    SavedView,
+)
 from tests import factories as make
 
 
@@ -92,6 +100,15 @@ ROUTES = {
     "customers:hand_over": Route("directory.assign", "post", "entry"),
     "customers:organisation_answer": Route("directory.view", "post", "entry"),
     "customers:organisation_convert": Route("directory.view", "post", "entry"),
+    "customers:grading": Route("grading.view"),
+    "customers:scheme_new": Route("grading.edit"),
+    "customers:scheme": Route("grading.view", of="scheme"),
+    "customers:run_start": Route("grading.run", "post", "scheme"),
+    "customers:scheme_act": Route("grading.edit", "post", "scheme_act"),
+    "customers:grade_run": Route("grading.view", of="grade_run"),
+    "customers:run_act": Route("grading.run", "post", "run_act"),
+    "customers:override_act": Route("grading.override", "post", "override"),
+    "customers:grade": Route("customer.view", of="customer"),
     "customers:values": Route("value.view"),
     "customers:value": Route("customer.view", of="customer"),
     "customers:data_quality": Route("quality.view"),
@@ -211,9 +228,19 @@ def things(cast, where, owner, agent) -> dict:
         customer, by=None, number="HT-1", starts_on="2026-01-01", ends_on="2026-12-31"
     )
     scan = attach_scan(contract, by=None, name="a.pdf", data=b"%PDF-1.7")
+    scheme = make.scheme(where)
+    run = start_run(scheme, where, date(2026, 6, 30), by=None)
+    override = GradeOverride.objects.create(
+        customer=customer, code="vip", reason="x", until="2030-01-01", asked_by=boss
+    )
     listed = make.recipient_list(customer)
     recipient = make.recipient(listed)
     return {
+        "scheme": {"pk": scheme.pk},
+        "scheme_act": {"pk": scheme.pk, "action": "copy"},
+        "grade_run": {"pk": run.pk},
+        "run_act": {"pk": run.pk, "action": "propose"},
+        "override": {"pk": override.pk, "action": "end"},
         "list": {"pk": listed.pk},
         "recipient": {"pk": recipient.pk},
         "verdict": {"pk": recipient.pk, "what": "delivered"},
@@ -264,10 +291,15 @@ MISSING = {
             "entry",
             "list",
             "recipient",
+            "scheme",
+            "grade_run",
         ],
         {"pk": 99999999},
     ),
     "verdict": {"pk": 99999999, "what": "delivered"},
+    "scheme_act": {"pk": 99999999, "action": "copy"},
+    "run_act": {"pk": 99999999, "action": "propose"},
+    "override": {"pk": 99999999, "action": "end"},
     "api_collection": {"pk": 99999999, "name": "phones"},
     "phone": {"pk": 99999999, "field": "phone", "row": 1},
     "panel": {"pk": 99999999, "name": "phones"},

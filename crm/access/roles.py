@@ -49,6 +49,11 @@ CAPABILITIES: dict[str, set[Role]] = {
     "recipients.keep": {M, S},  # lists that customers entrust to us
     "quality.view": {M, S},
     "value.view": {M, S},
+    "grading.view": {S},
+    "grading.edit": {S},
+    "grading.run": {S},
+    "grading.approve": {S},
+    "grading.override": {M, S},
     "office.manage": {Role.SYSTEM_ADMIN},
     "calendar.manage": {Role.SYSTEM_ADMIN},
     "user.manage": {Role.SECURITY_ADMIN},

@@ -9,6 +9,15 @@ from customers.models.contacts import (
 from customers.models.customer import Customer, CustomerQuerySet, Household
 from customers.models.directory import Organisation
 from customers.models.duplicates import DuplicatePair, Merge, MergedRows
+from customers.models.grading import (
+    CustomerGrade,
+    GradeAssessment,
+    GradeChange,
+    GradeOverride,
+    GradeRun,
+    GradeScheme,
+    GradeTally,
+)
 from customers.models.history import (
     Consent,
     CorrectionRequest,
@@ -31,6 +40,7 @@ from customers.models.usage import Usage, UsageDay, UsageMonth, UsageRef
 from customers.models.value import CustomerValue, ValueFit, ValueTally
 
 __all__ = [
+    "CustomerGrade",
     "CustomerValue",
     "DataQuality",
     "Consent",
@@ -45,6 +55,12 @@ __all__ = [
     "DuplicatePair",
     "Export",
     "ExternalId",
+    "GradeAssessment",
+    "GradeChange",
+    "GradeOverride",
+    "GradeRun",
+    "GradeScheme",
+    "GradeTally",
     "Household",
     "ImportedChange",
     "Merge",
