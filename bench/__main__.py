@@ -15,7 +15,7 @@ import time
 from datetime import date, timedelta
 from pathlib import Path
 
-from bench.parts import FOLDER, Server, best, cookie_of, say
+from bench.parts import FOLDER, Server, best, cookie_of, high_water, say
 
 LINES = int(os.environ.get("BENCH_LINES", "1000000"))
 CUSTOMERS = 100_000
@@ -60,18 +60,6 @@ def raw_copy(cursor, path: Path) -> float:
     cursor.execute("TRUNCATE customers_usage")
     cursor.connection.commit()
     return LINES / seconds
-
-
-def high_water(pid: int) -> float:
-    """Peak memory of a process in MiB; rusage would count what its parent had at the fork."""
-    try:
-        status = Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return 0.0
-    found = [
-        line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")
-    ]
-    return int(found[0]) / 1024 if found else 0.0
 
 
 def bench_import(cursor, path: Path) -> float:

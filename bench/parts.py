@@ -56,6 +56,18 @@ def cpu_of(roots: list[psutil.Process]) -> float:
     return total
 
 
+def high_water(pid: int) -> float:
+    """Peak memory of a process in MiB; rusage would count what its parent had at the fork."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0.0
+    found = [
+        line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")
+    ]
+    return int(found[0]) / 1024 if found else 0.0
+
+
 class Server:
     """gunicorn as `make run` starts it, with the settings of the product or of the floor."""
 

@@ -32,6 +32,8 @@ from customers.api_shapes import (
     CustomerShort,
     MergeIn,
     SearchIn,
+    grade_out,
+    value_out,
 )
 from customers.forms import FilterForm
 from customers.ledger import BUCKETS, ageing_of
@@ -232,6 +234,13 @@ class CustomerViewSet(viewsets.ReadOnlyModelViewSet):
                 "arrears_rate": ageing.rate,
             }
         )
+
+    @extend_schema(responses=OpenApiTypes.OBJECT)
+    @action(detail=True)
+    def worth(self, request: Request, pk: str) -> Response:
+        """Grade with its reasons, and value with what it rests on (PIPL art. 24)."""
+        customer = self.get_queryset_of(int(pk))
+        return Response({"grade": grade_out(customer), "value": value_out(customer)})
 
     @extend_schema(
         parameters=[OpenApiParameter("name", str, "path", enum=sorted(COLLECTIONS))],

@@ -9,7 +9,8 @@ from crm.access.scoping import offices_of
 from crm.api import StrictSerializer
 from crm.numbers import mask_id_number, valid_credit_code, valid_id_number
 from customers import merging
-from customers.models import Customer, choices
+from customers.grades import explain, newest_assessment
+from customers.models import Customer, CustomerGrade, CustomerValue, choices
 
 EDITABLE = (
     "segment",
@@ -174,3 +175,44 @@ class Added(serializers.Serializer):
     """The collection after something was added to it."""
 
     results = serializers.ListField(child=serializers.DictField())
+
+
+def grade_out(customer: Customer) -> dict[str, Any] | None:
+    """The grade in force and how the last published run came to its own."""
+    held = CustomerGrade.objects.filter(customer=customer).first()
+    if held is None:
+        return None
+    found: dict[str, Any] = {
+        "code": held.code,
+        "name": held.name,
+        "benefits": held.benefits,
+        "since": held.since,
+        "by_hand": held.code != held.run_code,
+    }
+    if row := newest_assessment(customer):
+        why = explain(row)
+        found["why"] = {
+            "scheme": str(why.scheme),
+            "until": row.run.until,
+            "rule": row.rule,
+            "amount": row.amount,
+            "score": row.score,
+            "dimensions": [
+                {"name": name, "measure": value, "points": points, "weight": weight}
+                for name, value, points, weight, _part in why.lines
+            ],
+            "missing": {"yuan": why.missing_amount, "points": why.missing_score},
+        }
+    return found
+
+
+VALUE_FIELDS = (
+    *("until", "purchase_days", "first_on", "last_on", "mean_spending", "days_12"),
+    *("months_12", "revenue_12", "alive", "purchases_12", "purchases_36", "value_12"),
+    *("value_36", "recency", "frequency", "money", "frequency_class", "value_class"),
+)
+
+
+def value_out(customer: Customer) -> dict[str, Any] | None:
+    row = CustomerValue.objects.filter(customer=customer).first()
+    return row and {name: getattr(row, name) for name in VALUE_FIELDS}

@@ -91,7 +91,7 @@ class SchemeForm(forms.ModelForm):
     segments = forms.MultipleChoiceField(
         label=gettext_lazy("Customers to grade"),
         choices=choices.Segment.choices,
-        widget=forms.CheckboxSelectMultiple,
+        widget=forms.CheckboxSelectMultiple(attrs={"class": "checks"}),
     )
     lift = forms.IntegerField(
         label=gettext_lazy("Steps that a good score may add to the amount's grade"),
@@ -146,12 +146,12 @@ class SchemeForm(forms.ModelForm):
         initial = more.pop("initial", {}) | self._written(rules)
         super().__init__(*args, initial=initial, **more)
         self.fields["office"].queryset = offices
-        for name, label in DIMENSIONS.items():
+        for name in DIMENSIONS:
             self.fields[f"weight_{name}"] = forms.IntegerField(
-                label=label, min_value=0, max_value=100
+                label=_("Weight"), min_value=0, max_value=100
             )
             self.fields[f"table_{name}"] = forms.CharField(
-                label=label,
+                label=_("Table"),
                 widget=forms.Textarea(attrs={"rows": 5}),
                 help_text=TABLE_HELP[name],
             )
@@ -171,7 +171,7 @@ class SchemeForm(forms.ModelForm):
             self.fields[f"benefits_{row}"] = forms.MultipleChoiceField(
                 label=_("Benefits"),
                 choices=BENEFITS.items(),
-                widget=forms.CheckboxSelectMultiple,
+                widget=forms.CheckboxSelectMultiple(attrs={"class": "checks"}),
                 required=False,
             )
 
@@ -202,8 +202,11 @@ class SchemeForm(forms.ModelForm):
         names = ("code", "name", "amount", "score", "benefits")
         return [[self[f"{name}_{row}"] for name in names] for row in range(ROWS)]
 
-    def dimension_rows(self) -> list[tuple[Any, Any]]:
-        return [(self[f"weight_{n}"], self[f"table_{n}"]) for n in DIMENSIONS]
+    def dimension_rows(self) -> list[tuple[Any, Any, Any]]:
+        return [
+            (label, self[f"weight_{n}"], self[f"table_{n}"])
+            for n, label in DIMENSIONS.items()
+        ]
 
     def _grades(self, cleaned: dict[str, Any]) -> tuple[grading.Grade, ...]:
         grades = []

@@ -28,6 +28,7 @@ from customers.queries import add_months
 
 State = GradeRun.State
 TITLE = gettext_noop("Graded")  # on the timeline
+WORK_MEMORY = "64MB"  # else a prefecture is sorted on disk
 MONTHS = {"quarter": 3, "half_year": 6, "year": 12}
 
 
@@ -124,8 +125,13 @@ def start_run(
     live = GradeRun.objects.exclude(state=State.CANCELLED)
     if known := live.filter(scheme=scheme, office=office, until=until).first():
         return known
+    above = [office.path[:end] for end in range(4, len(office.path) + 1, 4)]
     before = GradeRun.objects.filter(
-        scheme__name=scheme.name, office=office, state=State.PUBLISHED, until__lt=until
+        scheme__name=scheme.name,
+        scheme__office=scheme.office,
+        office__path__in=above,
+        state=State.PUBLISHED,
+        until__lt=until,
     )
     shards = _shards(office)
     run = GradeRun.objects.create(
@@ -198,6 +204,7 @@ def grade_step(job: Job) -> bool:
         "own_ladders": own_ladders,
     }
     with connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL work_mem = '{WORK_MEMORY}'")
         cursor.execute(statement(rules, by_product=bool(run.scheme.product)), params)
         made = cursor.rowcount
         cursor.execute(TALLY, params)

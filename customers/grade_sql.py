@@ -97,7 +97,7 @@ facts AS (
     LEFT JOIN owed ON owed.customer_id = base.id
     LEFT JOIN terms ON terms.customer_id = base.id
     LEFT JOIN own ON own.office_id = base.office_id),
-inputs AS (
+inputs AS MATERIALIZED (
     SELECT facts.*,
        ((rank() OVER (ORDER BY facts.amount) - 1
          + (count(*) OVER (PARTITION BY facts.amount) - 1) / 2.0)
@@ -142,7 +142,7 @@ def _pointed(rules: Rules) -> str:
     )
     return f"""
 pointed AS (SELECT inputs.*, {pointed} FROM inputs),
-scored AS (SELECT pointed.*, (({weighed})::numeric / 100)::numeric(5, 2) AS score
+scored AS MATERIALIZED (SELECT pointed.*, (({weighed})::numeric / 100)::numeric(5, 2) AS score
            FROM pointed),
 ranked AS (SELECT scored.*, CASE {ladder} ELSE {rules.last} END AS by_amount,
                   CASE {steps} ELSE {rules.last} END AS by_score FROM scored),"""
@@ -169,7 +169,7 @@ started AS (SELECT ranked.*,
          THEN 'score' ELSE 'amount' END AS started_rule FROM ranked),
 lifted AS (SELECT started.*, {strategic[0]} AS lifted, {strategic[1]} AS lifted_rule
            FROM started),
-topped AS (SELECT lifted.*, {top[0]} AS topped, {top[1]} AS topped_rule FROM lifted),
+topped AS MATERIALIZED (SELECT lifted.*, {top[0]} AS topped, {top[1]} AS topped_rule FROM lifted),
 capped AS (SELECT topped.*, {is_capped} AS is_capped,
     CASE WHEN {is_capped} AND {cap} > topped THEN {cap} ELSE topped END AS final,
     CASE WHEN {is_capped} AND {cap} > topped THEN 'capped' ELSE topped_rule END AS why,
@@ -177,7 +177,7 @@ capped AS (SELECT topped.*, {is_capped} AS is_capped,
     FROM topped),
 watched AS (SELECT capped.*,
     CASE WHEN held_rank < final THEN held_below + 1 ELSE 0 END AS below FROM capped),
-kept AS (SELECT watched.*,
+kept AS MATERIALIZED (SELECT watched.*,
     below > 0 AND NOT is_capped AND below < {rules.protection} AS is_kept FROM watched),
 settled AS (SELECT kept.*, CASE WHEN is_kept THEN held_rank ELSE final END AS settled
             FROM kept)"""

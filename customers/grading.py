@@ -251,7 +251,10 @@ def missing(rules: Rules, found: Inputs, judged: Judgement) -> tuple[Decimal, De
         return Decimal(0), Decimal(0)
     amounts = found.thresholds or tuple(grade.amount for grade in rules.grades)
     line = min(judged.grade - 1 + rules.lift, rules.last)
-    yuan = max(Decimal(0), Decimal(str(amounts[line])) - found.amount)
+    least = Decimal(str(amounts[line])) or Decimal(
+        1
+    )  # without usage no grade but the last
+    yuan = max(Decimal(0), least - found.amount)
     points = max(Decimal(0), rules.grades[judged.grade - 1].score - judged.score)
     return yuan, points
 

@@ -36,6 +36,7 @@ TIMELINE_KINDS = [
     ("note", pgettext_lazy("timeline", "Notes")),
     ("complaint", pgettext_lazy("timeline", "Complaints")),
     ("opportunity", pgettext_lazy("timeline", "Opportunities")),
+    ("grade", pgettext_lazy("timeline", "Grades")),
 ]
 
 

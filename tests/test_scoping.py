@@ -166,6 +166,7 @@ ROUTES = {
     "api-schema": Route("any"),
     "api-customer-list": Route("customer.view"),
     "api-customer-search": Route("customer.view", "post"),
+    "api-customer-worth": Route("customer.view", of="api_customer"),
     "api-customer-summary": Route("customer.view", of="api_customer"),
     "api-customer-collection": Route("customer.view", of="api_collection"),
     "api-customer-merge": Route("customer.merge", "post", "api_customer"),

@@ -17,7 +17,7 @@ from crm import text
 from crm.access.models import Posting, User
 from crm.audit import services as audit
 from crm.dashboards import retention
-from crm.demo import names, province, records
+from crm.demo import grading, names, province, records
 from crm.jobs.running import run_inline
 from crm.jobs.services import enqueue
 from crm.notify.services import queue_message
@@ -76,6 +76,7 @@ def seed() -> dict[str, int]:
     lines = _usage(rng, customers, today)
     run_inline(enqueue("customers.days"))
     records.finish(rng, customers, users)
+    grading.seed(offices[province.PROVINCE[0]], users)
     complaints = _complaints(rng, customers, users, offices)
     base, current = retention.default_periods(today)
     for earlier in range(retention.TREND_POINTS):

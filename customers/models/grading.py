@@ -137,11 +137,17 @@ class GradeAssessment(models.Model):
     """What one run found for one customer: inputs, points, and the rule that decided.
 
     Exactly one a run and customer. Grades are codes of the scheme. No foreign key checks
-    on the customer: a run writes a million of them.
+    in the database: a run writes a million of them.
     """
 
     pk: Any = models.CompositePrimaryKey("run_id", "customer_id")
-    run = models.ForeignKey(GradeRun, models.CASCADE, related_name="assessments")
+    run = models.ForeignKey(
+        GradeRun,
+        models.CASCADE,
+        db_constraint=False,
+        db_index=False,
+        related_name="assessments",
+    )
     customer = models.ForeignKey(
         Customer, models.CASCADE, db_constraint=False, related_name="assessments"
     )

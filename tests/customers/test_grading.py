@@ -465,3 +465,15 @@ def test_a_scheme_is_written_computed_proposed_and_published_on_its_pages(client
     )
     assert asked.status_code == 422
     assert "until" in asked.context["form"].errors
+
+
+def test_the_api_gives_the_grade_with_its_reasons(client, graded, cast):
+    make.sign_in(client, cast.zhao)
+    url = f"/api/v1/customers/{graded.pk}/worth/"
+    found = client.get(url).json()["grade"]
+    assert found["code"] == CustomerGrade.objects.get().code
+    points = sum(row["points"] * row["weight"] for row in found["why"]["dimensions"])
+    assert Decimal(found["why"]["score"]) == Decimal(points) / 100
+    other = make.customer(cast.wuhan, manager=cast.zhao)
+    empty = client.get(f"/api/v1/customers/{other.pk}/worth/").json()
+    assert empty == {"grade": None, "value": None}
