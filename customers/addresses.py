@@ -28,6 +28,7 @@ POSTCODES = {
 }  # fmt: skip
 ROAD = re.compile(r"^(.*?(?:大道|街道|路|街|道|巷|弄|胡同|村|镇|乡))(.*)$")
 NUMBER = re.compile(r"^[^\d]{0,4}?(\d+(?:-\d+)?号?)(.*)$")
+STREET = re.compile(r"[东西南北中]?[一二三四五]?(大道|大街|路|街|巷|弄|道)")
 TAILS = re.compile(
     r"(特别行政区|维吾尔自治区|壮族自治区|回族自治区|自治区|省|市|地区|自治州|自治县|盟|县|区|旗)$"
 )
@@ -107,6 +108,12 @@ def first_under(region: str) -> str:
     return next(inside, "")
 
 
+def is_short(codes: list[str], spoken: str) -> bool:
+    """Whether a division was named without its 省, 市, 区, …: 中山 may be a road's name."""
+    names, _spoken = _divisions()
+    return all(names[code] != spoken for code in codes)
+
+
 def _take(rest: str, under: str) -> tuple[list[str], str]:
     """The divisions under `under` that `rest` begins with, longest name first."""
     names, spoken = _divisions()
@@ -116,7 +123,9 @@ def _take(rest: str, under: str) -> tuple[list[str], str]:
             for code in spoken.get(rest[:length], [])
             if code.startswith(under) and len(code) > len(under)
         ]
-        if found:
+        if found and not (
+            is_short(found, rest[:length]) and STREET.match(rest[length:])
+        ):
             return found, rest[length:]
     return [], rest
 
@@ -171,7 +180,8 @@ def fits(postcode: str, region: str) -> bool:
     """Whether a postcode is six digits of the region's province."""
     if not re.fullmatch(r"\d{6}", postcode, re.ASCII):
         return False
-    return postcode[:2] in POSTCODES.get(region[:2], postcode[:2])
+    known = " ".join(POSTCODES.values())
+    return postcode[:2] in POSTCODES.get(region[:2], known).split()
 
 
 def flaws(parsed: Parsed, postcode: str = "") -> list[str]:

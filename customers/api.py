@@ -134,6 +134,7 @@ class CustomerViewSet(viewsets.ReadOnlyModelViewSet):
         "partial_update": "customer.edit",
         "search": "customer.view",
         "summary": "customer.view",
+        "worth": "customer.view",
         "collection": "customer.view",
         "add": "customer.view",
         "merge": "customer.merge",

@@ -215,4 +215,4 @@ VALUE_FIELDS = (
 
 def value_out(customer: Customer) -> dict[str, Any] | None:
     row = CustomerValue.objects.filter(customer=customer).first()
-    return row and {name: getattr(row, name) for name in VALUE_FIELDS}
+    return {name: getattr(row, name) for name in VALUE_FIELDS} if row else None

@@ -79,7 +79,7 @@ COLUMNS = (
         _("Phone"),
         phone,
         False,
-        ("tel", "mobile", "电话", "手机", "联系电话", "手机号"),
+        ("tel", "mobile", "电话", "手机", "联系电话", "手机号", "手机号码"),
         is_personal=True,
     ),
     Column(

@@ -22,6 +22,7 @@ def _why_context(request: AuthedRequest, customer: Customer) -> dict[str, Any]:
     why = grades.explain(row) if row else None
     live = customer.grade_overrides.filter(state__in=["asked", "approved"])
     grade = held.select_related("run__scheme").first()
+    override = live.select_related("asked_by", "decided_by").first()
     return {
         "customer": customer,
         "grade": grade,
@@ -33,7 +34,8 @@ def _why_context(request: AuthedRequest, customer: Customer) -> dict[str, Any]:
         ],
         "benefits": [BENEFITS[key] for key in grade.benefits] if grade else [],
         "changes": grades.changes_of(customer),
-        "override": live.select_related("asked_by", "decided_by").first(),
+        "override": override,
+        "override_name": _name(grade, override),
     }
 
 
@@ -43,6 +45,14 @@ def _measure(name: str, value: Any) -> str:
         known = dict(choices.StrategicClass.choices)
         return str(known.get(value, "—"))
     return f"{100 * value:.0f} %" if isinstance(value, float) else str(value)
+
+
+def _name(grade: CustomerGrade | None, override: GradeOverride | None) -> str:
+    """The name of the grade that is asked for; its code if the scheme has none such."""
+    if override is None:
+        return ""
+    grades_of = grade.run.scheme.parsed().grades if grade and grade.run else ()
+    return {g.code: g.name for g in grades_of}.get(override.code, override.code)
 
 
 def _override_form(context: dict[str, Any], data: Any = None) -> OverrideForm:

@@ -6,6 +6,7 @@ import io
 from datetime import timedelta
 from typing import Any
 
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Prefetch
 from django.utils.timezone import localtime, now
@@ -140,7 +141,7 @@ def export_step(job: Job) -> bool:
     rows = Export.objects.select_related("requested_by", "office", "recipients")
     row = rows.get(pk=job.params["export_id"])
     by = row.requested_by
-    require(by, "recipients.keep" if row.recipients else "customer.export", row.office)
+    _require_still(row, by)
     with override(by.language or "zh-hans"):
         content, count = _content(row, by)
         _keep(row, content, count)
@@ -148,6 +149,16 @@ def export_step(job: Job) -> bool:
     details = {"rows": count, "sha256": row.sha256}
     audit.record(by, "export.made", row, office=row.office, details=details)
     return True
+
+
+def _require_still(row: Export, by: User) -> None:
+    """The rights and rows of now, not of when it was asked for. PermissionDenied."""
+    if not row.recipients_id:
+        require(by, "customer.export")
+        return
+    require(by, "recipients.keep", row.office)
+    if not RecipientList.objects.visible_to(by).filter(pk=row.recipients_id).exists():
+        raise PermissionDenied("recipients.keep")
 
 
 def _content(row: Export, by: User) -> tuple[str, int]:
@@ -218,7 +229,7 @@ def _keep(row: Export, content: str, count: int) -> None:
 def fetch_export(row: Export, *, by: User) -> str:
     """The file's text, to its asker, thrice within a day. Refused("export.gone") after."""
     row = Export.objects.select_for_update().get(pk=row.pk, requested_by=by)
-    require(by, "customer.export")
+    _require_still(row, by)
     gone = row.state != Export.State.READY or row.downloads >= DOWNLOADS
     if gone or row.ready_at is None or now() - row.ready_at > KEPT:
         raise Refused("export.gone", _("This file is not there any more: ask anew."))

@@ -1,11 +1,14 @@
 """The form of a grading scheme: every rule a field, checked as a whole."""
 
+from datetime import date
 from typing import Any
 
 from django import forms
+from django.core.validators import MinValueValidator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from crm.org.models import Office
 from customers import grading
 from customers.models import GradeOverride, GradeScheme, choices
 
@@ -58,8 +61,8 @@ WRONG = {
     "bounds": gettext_lazy("The bounds are out of order."),
     "points": gettext_lazy("Points must fall, from 100 to 0 at most."),
 }
-BESIDE = {"weights": "weight_revenue", "amount": "amount_0", "score": "score_0"}
-BESIDE |= {"grades": "code_0"} | {n: f"table_{n}" for n in grading.TABLES}
+BESIDE = {"weights": "weight_revenue"}
+BESIDE |= {"grades": "code_0"} | {n: f"table_{n}" for n in grading.DIMENSIONS}
 
 
 def _pairs(text: str, sign: str) -> list[tuple[str, str]]:
@@ -82,6 +85,9 @@ def _number(text: str) -> float:
     except ValueError as error:
         message = _("This is no number: %(text)s") % {"text": text[:20]}
         raise forms.ValidationError(message) from error
+    if not abs(value) <= grading.MOST:  # also what is no number at all: nan
+        message = _("This number is too large: %(text)s") % {"text": text[:20]}
+        raise forms.ValidationError(message)
     return int(value) if value.is_integer() else value
 
 
@@ -163,7 +169,10 @@ class SchemeForm(forms.ModelForm):
                 label=_("Name"), max_length=20, required=False
             )
             self.fields[f"amount_{row}"] = forms.IntegerField(
-                label=_("Yuan a year"), min_value=0, required=False
+                label=_("Yuan a year"),
+                min_value=0,
+                max_value=grading.MOST,
+                required=False,
             )
             self.fields[f"score_{row}"] = forms.IntegerField(
                 label=_("Score"), min_value=0, required=False
@@ -212,6 +221,8 @@ class SchemeForm(forms.ModelForm):
         grades = []
         for row in range(ROWS):
             if not (code := cleaned.get(f"code_{row}")):
+                if any(cleaned.get(f"{n}_{row}") for n in ("name", "amount", "score")):
+                    self.add_error(f"code_{row}", _("Give the grade a code."))
                 continue
             grades.append(
                 grading.Grade(
@@ -232,33 +243,46 @@ class SchemeForm(forms.ModelForm):
             self.add_error(name, error)
             return {}
 
+    def _check_offices(self, name: str, lines: dict[str, Any]) -> None:
+        known = Office.objects.filter(code__in=lines).values_list("code", flat=True)
+        if unknown := sorted(set(lines) - set(known)):
+            message = _("There is no office with the code %(codes)s.")
+            self.add_error(name, message % {"codes": ", ".join(unknown)})
+
+    def _written_rules(self) -> dict[str, Any]:
+        """Tables, brand, coefficients and thresholds, read from their text fields."""
+
+        def table(text: str) -> grading.Table:
+            return tuple((_number(a), int(_number(b))) for a, b in _pairs(text, ":"))
+
+        def points(text: str) -> dict[str, int]:
+            return {a: int(_number(b)) for a, b in _pairs(text, ":")}
+
+        def factors(text: str) -> dict[str, float]:
+            return {a: _number(b) for a, b in _pairs(text, "=")}
+
+        def ladders(text: str) -> dict[str, tuple[int, ...]]:
+            return {
+                a: tuple(int(_number(one)) for one in b.replace("，", ",").split(","))
+                for a, b in _pairs(text, "=")
+            }
+
+        found = {
+            "tables": {n: self._read(f"table_{n}", table) for n in grading.TABLES},
+            "brand": grading.BRAND | self._read("table_brand", points),
+            "factors": self._read("factors", factors),
+            "ladders": self._read("ladders", ladders),
+        }
+        for name in ("factors", "ladders"):
+            self._check_offices(name, found[name])
+        return found
+
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         if self.errors:
             return cleaned
-        tables = {
-            name: self._read(
-                f"table_{name}",
-                lambda text: tuple(
-                    (_number(a), int(_number(b))) for a, b in _pairs(text, ":")
-                ),
-            )
-            for name in grading.TABLES
-        }
-        brand = self._read(
-            "table_brand",
-            lambda text: {a: int(_number(b)) for a, b in _pairs(text, ":")},
-        )
-        factors = self._read(
-            "factors", lambda text: {a: _number(b) for a, b in _pairs(text, "=")}
-        )
-        ladders = self._read(
-            "ladders",
-            lambda text: {
-                a: tuple(int(_number(one)) for one in b.replace("，", ",").split(","))
-                for a, b in _pairs(text, "=")
-            },
-        )
+        written = self._written_rules()
+        grades = self._grades(cleaned)
         if self.errors:
             return cleaned
         plain = (
@@ -266,19 +290,18 @@ class SchemeForm(forms.ModelForm):
             *("cap_days", "cap_grade", "protection"),
         )
         self.rules = grading.Rules(
-            grades=self._grades(cleaned),
+            grades=grades,
             weights={n: cleaned[f"weight_{n}"] for n in grading.DIMENSIONS},
             segments=tuple(cleaned["segments"]),
-            tables=tables,
-            brand=grading.BRAND | brand,
-            factors=factors,
-            ladders=ladders,
+            **written,
             **{name: cleaned[name] for name in plain},
         )
         try:
             grading.check(self.rules)
         except grading.Wrong as wrong:
             beside = BESIDE.get(wrong.field, wrong.field)
+            if wrong.field in ("amount", "score"):
+                beside = f"{wrong.field}_{wrong.place}"
             self.add_error(beside, str(WRONG[wrong.reason]))
         return cleaned
 
@@ -288,11 +311,13 @@ class RunForm(forms.Form):
     until = forms.DateField(
         label=gettext_lazy("Last day of the twelve months"),
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        validators=[MinValueValidator(date(2000, 1, 1))],
     )
 
 
 class OverrideForm(forms.ModelForm):
     code = forms.ChoiceField(label=gettext_lazy("Grade"))
+    reason = forms.CharField(label=gettext_lazy("Reason"), max_length=200)
 
     class Meta:
         model = GradeOverride

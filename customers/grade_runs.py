@@ -25,6 +25,7 @@ from customers.models import (
     GradeScheme,
 )
 from customers.queries import add_months
+from customers.services import tell_supervisors
 
 State = GradeRun.State
 TITLE = gettext_noop("Graded")  # on the timeline
@@ -48,9 +49,10 @@ def save_scheme(
         raise Refused("scheme.used", message)
     scheme.rules = rules.as_json()
     scheme.made_by = scheme.made_by or by
-    if not scheme.pk:
-        same = GradeScheme.objects.filter(office=scheme.office, name=scheme.name)
-        scheme.version = (same.aggregate(last=Max("version"))["last"] or 0) + 1
+    same = GradeScheme.objects.filter(office=scheme.office, name=scheme.name)
+    others = same.exclude(pk=scheme.pk)
+    if not scheme.pk or others.filter(version=scheme.version).exists():
+        scheme.version = (others.aggregate(last=Max("version"))["last"] or 0) + 1
     scheme.save()
     details = {"version": scheme.version}
     audit.record(by, "scheme.saved", scheme, office=scheme.office, details=details)
@@ -121,7 +123,10 @@ def start_run(
         raise Refused("run.office", _("The scheme does not hold for this office."))
     if until > localdate():
         raise Refused("run.future", _("This day has not come yet."))
-    scheme = GradeScheme.objects.select_for_update().get(pk=scheme.pk)
+    rows = GradeScheme.objects.select_for_update(of=("self",)).select_related("office")
+    scheme = rows.get(pk=scheme.pk)
+    if scheme.state == GradeScheme.State.DRAFT:  # a run ends its being a draft
+        require(by, "grading.edit", scheme.office)
     live = GradeRun.objects.exclude(state=State.CANCELLED)
     if known := live.filter(scheme=scheme, office=office, until=until).first():
         return known
@@ -239,7 +244,7 @@ def _locked(run: GradeRun, *states: str) -> GradeRun:
 @transaction.atomic
 def cancel_run(run: GradeRun, *, by: User) -> GradeRun:
     """Give a run up that is not published; what it found goes."""
-    row = _locked(run, State.COMPUTING, State.COMPUTED, State.PROPOSED, State.APPROVED)
+    row = _locked(run, State.COMPUTING, State.COMPUTED, State.PROPOSED)
     require(by, "grading.run", row.office)
     row.state = State.CANCELLED
     row.save(update_fields=["state"])
@@ -256,6 +261,9 @@ def propose_run(run: GradeRun, *, by: User) -> GradeRun:
     row.state, row.proposed_by = State.PROPOSED, by
     row.save(update_fields=["state", "proposed_by"])
     audit.record(by, "grading.proposed", row, office=row.office)
+    subject = _("Grades of %(office)s wait for your approval") % {"office": row.office}
+    url, key = row.get_absolute_url(), f"grade_run:{row.pk}"
+    tell_supervisors(row.office, subject, key=key, url=url, but=by)
     return row
 
 
@@ -326,8 +334,9 @@ def publish_step(job: Job) -> bool:
     run.state, run.published_at = State.PUBLISHED, params["at"]
     run.save(update_fields=["state", "published_at"])
     same = GradeScheme.objects.filter(office=run.scheme.office, name=run.scheme.name)
-    same.filter(state="active").exclude(pk=run.scheme_id).update(state="retired")
-    same.filter(pk=run.scheme_id).update(state="active")
+    if run.office_id == run.scheme.office_id:
+        same.filter(state="active").exclude(pk=run.scheme_id).update(state="retired")
+        same.filter(pk=run.scheme_id).update(state="active")
     job.result = {"changed": changed}
     audit.record(
         job.actor, "grading.published", run, office=run.office, details=job.result

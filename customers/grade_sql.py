@@ -103,7 +103,7 @@ inputs AS MATERIALIZED (
          + (count(*) OVER (PARTITION BY facts.amount) - 1) / 2.0)
         / count(*) OVER ())::float8 AS share,
        rank() OVER (PARTITION BY office_id ORDER BY facts.amount DESC) AS place,
-       coalesce(p.grade, '') AS held, coalesce(p.below, 0) AS held_below,
+       coalesce(p.grade, w.run_code, '') AS held, coalesce(p.below, 0) AS held_below,
        coalesce(w.code, '') AS was
     FROM facts LEFT JOIN customers_gradeassessment p
       ON p.run_id = %(before)s AND p.customer_id = facts.id

@@ -192,7 +192,7 @@ def run(request: AuthedRequest, pk: int) -> HttpResponse:
     """A run: how far it is, who would be where, who would move, and the list behind it."""
     found = get_object_or_404(_runs(request), pk=pk)
     if request.htmx and request.headers.get("HX-Target") == "progress":
-        if found.state != GradeRun.State.COMPUTING:
+        if found.state not in (GradeRun.State.COMPUTING, GradeRun.State.APPROVED):
             return HttpResponse(status=204, headers={"HX-Refresh": "true"})
         return render(request, "customers/_grade_progress.html", {"run": found})
     names = {grade.code: grade.name for grade in found.scheme.parsed().grades}
@@ -211,14 +211,24 @@ def run(request: AuthedRequest, pk: int) -> HttpResponse:
     for row in page.rows:
         row.shown_name = row.customer.name_for(request.user)
         row.shown_grade, row.said = names[row.grade], RULES[row.rule]
+        row.shown_was = names.get(row.was, "")
     context = {
         "run": found,
         "page": page,
         "chosen": chosen,
+        "said": _chosen(chosen, names),
         **_figures(request, found, names),
         **_may(request, found),
     }
     return render(request, "customers/grade_run.html", context)
+
+
+def _chosen(chosen: dict[str, str], names: dict[str, str]) -> str:
+    """The list's filter in words."""
+    words = [names[chosen[n]] for n in ("was", "grade") if n in chosen]
+    if "move" in chosen:
+        words.insert(0, str(Move(chosen["move"]).label))
+    return " → ".join(words)
 
 
 def _may(request: AuthedRequest, found: GradeRun) -> dict[str, bool]:
@@ -229,7 +239,8 @@ def _may(request: AuthedRequest, found: GradeRun) -> dict[str, bool]:
         "may_approve": state == states.PROPOSED
         and may(user, "grading.approve", found.office)
         and found.proposed_by_id != user.pk,
-        "may_cancel": may_run and state not in (states.PUBLISHED, states.CANCELLED),
+        "may_cancel": may_run
+        and state in (states.COMPUTING, states.COMPUTED, states.PROPOSED),
     }
 
 
@@ -263,13 +274,19 @@ def _figures(
         path__startswith=found.office.path, depth=found.office.depth + 1
     )
     by_office = []
-    for office in children:
-        inside = [r for r in tallies if r["office__path"].startswith(office.path)]
+    for office in (found.office, *children):
+        whole = office.path if office == found.office else ""
+        inside = [
+            row
+            for row in tallies
+            if row["office__path"] == whole
+            or (not whole and row["office__path"].startswith(office.path))
+        ]
         counts = [
             sum(r["customers"] for r in inside if r["grade"] == code) for code in names
         ]
         if sum(counts):
-            by_office.append((office, sum(counts), counts))
+            by_office.append((office, bool(whole), sum(counts), counts))
     return {
         "spread": [(code, name, total(grade=code)) for code, name in names.items()],
         "moves": [(move, label, total(move=move)) for move, label in Move.choices],

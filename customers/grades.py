@@ -15,6 +15,7 @@ from crm.access.models import User
 from crm.audit import services as audit
 from crm.errors import Refused
 from crm.jobs.models import Job
+from crm.notify.services import queue_message
 from customers import grading
 from customers.grade_runs import last_period_end, start_run
 from customers.models import (
@@ -25,7 +26,7 @@ from customers.models import (
     GradeOverride,
     GradeScheme,
 )
-from customers.services import locked
+from customers.services import locked, tell_supervisors
 
 State = GradeOverride.State
 
@@ -55,6 +56,7 @@ class Why:
     by_score: str
     computed: str
     grade: str
+    lift: int  # steps that a score may add to the grade by amount
     better: str  # the next grade up, "" at the top
     missing_amount: Decimal
     missing_score: Decimal
@@ -109,6 +111,7 @@ def explain(row: GradeAssessment) -> Why:
         by_score=rules.grades[row.by_score].name,
         computed=names[row.computed],
         grade=names[row.grade],
+        lift=rules.lift,
         better=rules.grades[rank - 1].name if rank else "",
         missing_amount=yuan,
         missing_score=score,
@@ -151,6 +154,9 @@ def ask_override(
     )
     details = {"code": code, "until": f"{until}", "reason": reason}
     audit.record(by, "grade.override_asked", row, office=row.office, details=details)
+    subject = _("A grade by hand waits for your word: %(code)s") % {"code": row.code}
+    url = f"{row.get_absolute_url()}#grade"
+    tell_supervisors(row.office, subject, key=f"override:{made.pk}", url=url, but=by)
     return made
 
 
@@ -177,6 +183,13 @@ def decide_override(override: GradeOverride, *, by: User, approve: bool) -> None
         _set_grade(customer, row.code, override=row)
     action = "grade.override_approved" if approve else "grade.override_refused"
     audit.record(by, action, customer, office=customer.office)
+    queue_message(
+        "in_app",
+        subject=_("Your grade by hand was decided: %(code)s") % {"code": customer.code},
+        to_user=row.asked_by,
+        url=f"{customer.get_absolute_url()}#grade",
+        key=f"override:{row.pk}:{row.state}",
+    )
 
 
 @transaction.atomic
@@ -186,16 +199,21 @@ def end_override(override: GradeOverride, *, by: User | None) -> None:
     require(by, "grading.override", customer.office)
     row.state = State.ENDED
     row.save(update_fields=["state"])
-    held = CustomerGrade.objects.get(customer=customer)
-    _set_grade(customer, held.run_code, override=row)
+    held = CustomerGrade.objects.filter(customer=customer).first()
+    if held:  # a merge may have brought the override to a customer without a grade
+        _set_grade(customer, held.run_code, override=row)
     audit.record(by, "grade.override_ended", customer, office=customer.office)
 
 
 def _set_grade(customer: Customer, code: str, *, override: GradeOverride) -> None:
-    held = CustomerGrade.objects.select_for_update().get(customer=customer)
-    if held.run is None or held.code == code:
+    rows = CustomerGrade.objects.select_for_update(of=("self",)).select_related("run")
+    held = rows.filter(customer=customer).first()
+    if held is not None and held.code == code:
         return
-    rules = held.run.scheme.parsed()
+    rules = held.run.scheme.parsed() if held and held.run else None
+    if held is None or rules is None or code not in {g.code for g in rules.grades}:
+        message = _("The scheme has changed since: ask anew.")
+        raise Refused("override.scheme", message)
     grade = rules.grades[rules.rank(code)]
     GradeChange.objects.create(
         customer=customer,
@@ -217,7 +235,10 @@ def due_step(job: Job) -> bool:
     """
     past = GradeOverride.objects.filter(state=State.APPROVED, until__lt=localdate())
     for override in past.select_related("customer__office"):
-        end_override(override, by=None)
+        try:
+            end_override(override, by=None)
+        except Refused:  # its scheme is gone: the next run sets the grade
+            GradeOverride.objects.filter(pk=override.pk).update(state=State.ENDED)
     active = GradeScheme.objects.filter(
         state=GradeScheme.State.ACTIVE, valid_from__lte=localdate()
     )

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 DIMENSIONS = ("revenue", "profit", "credit", "payment", "brand", "loyalty")
+MOST = 10**12  # yuan: above, it is a slip of the keyboard
 BENEFITS = (
     "dedicated_agent",
     "priority_queue",
@@ -25,9 +26,9 @@ BENEFITS = (
 class Wrong(ValueError):
     """A rule that cannot be: `field` of the form, and a key of the messages there."""
 
-    def __init__(self, field: str, reason: str) -> None:
+    def __init__(self, field: str, reason: str, place: int = 0) -> None:
         super().__init__(f"{field}: {reason}")
-        self.field, self.reason = field, reason
+        self.field, self.reason, self.place = field, reason, place  # step of a ladder
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,8 @@ def check(rules: Rules) -> None:
         raise Wrong("top_grade", "unknown")
     for name, table in rules.tables.items():
         _check_table(name, table)
+    if not all(0 <= points <= 100 for points in rules.brand.values()):
+        raise Wrong("brand", "points")
 
 
 def _check_ladders(rules: Rules) -> None:
@@ -140,10 +143,11 @@ def _check_ladders(rules: Rules) -> None:
 
 
 def _check_ladder(name: str, steps: list[int]) -> None:
-    if any(high <= low for high, low in zip(steps, steps[1:], strict=False)):
-        raise Wrong(name, "falling")
     if steps[-1] != 0:
-        raise Wrong(name, "gap")
+        raise Wrong(name, "gap", len(steps) - 1)
+    for place, (high, low) in enumerate(zip(steps, steps[1:], strict=False), start=1):
+        if high <= low:
+            raise Wrong(name, "falling", place)
 
 
 def _check_table(name: str, table: Table) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from crm.copying import copy_in
@@ -55,7 +56,7 @@ COLUMNS = (
         _("Phone"),
         clean_text(30),
         False,
-        ("电话", "手机", "联系电话", "收件人电话"),
+        ("电话", "手机", "手机号", "手机号码", "联系电话", "收件人电话"),
         is_personal=True,
     ),
     Column("postcode", _("Postcode"), _postcode, False, ("邮编", "邮政编码")),
@@ -120,6 +121,8 @@ def load(run: Run, lines: list[list], columns: list[str]) -> Loaded:
         known = stored.get(key)
         if known is not None and known.seen == version.number and known.until is None:
             continue  # an earlier line of this file
+        if known is not None and known.until is None and known.since > version.number:
+            continue  # somebody has corrected it by hand meanwhile: that is newer
         imported.append(made.line or 0)
         if known is not None and known.until is None and _is_same(known, made):
             seen.append(known.pk)
@@ -166,6 +169,26 @@ def revert(run: Run, place: int) -> int | None:
     return None
 
 
+def note(options: dict) -> str:
+    """Which list the file is for, and what a whole one does to it."""
+    found = RecipientList.objects.get(pk=options["list"])
+    if not options.get("whole"):
+        text = gettext("The rows are added to the list “%(list)s”.")
+        return text % {"list": found.name}
+    text = gettext(
+        "The file is the whole list “%(list)s”: of the %(n)s recipients there now, those "
+        "that are not in the file leave it."
+    )
+    number = recipients.current(found).count()
+    return text % {"list": found.name, "n": number}
+
+
+def check_revert(options: dict) -> None:
+    """Refused("recipients.hold") while nothing of the customer may go."""
+    found = RecipientList.objects.select_related("customer").get(pk=options["list"])
+    recipients.refuse_hold(found)
+
+
 def likeness(office: Office, lines: list[list], columns: list[str]) -> float:
     """A list sent again is as it should be: never a reason to warn."""
     return 0.0
@@ -180,6 +203,8 @@ TARGET = Target(
     revert,
     chunk=5_000,
     finish=finish,
+    note=note,
+    check_revert=check_revert,
     capability="recipients.keep",
     home=lambda options: reverse("customers:recipient_list", args=[options["list"]]),
 )

@@ -21,6 +21,7 @@ from crm.access.once import once
 from crm.audit import services as audit
 from crm.errors import Refused
 from crm.transfer import services as transfer
+from crm.transfer.forms import small_enough
 from crm.web import keyset_page
 from customers import exporting, recipients
 from customers.models import CustomerAddress, Recipient, RecipientList
@@ -41,6 +42,7 @@ class UploadForm(forms.Form):
             "CSV (UTF-8 or GB18030) up to 200 MB, or XLSX up to 20 MB."
         ),
         widget=forms.ClearableFileInput(attrs={"accept": ".csv,.txt,.xlsx"}),
+        validators=[small_enough],
     )
     whole = forms.BooleanField(
         label=gettext_lazy("The file is the whole list: who is missing in it leaves"),

@@ -18,6 +18,7 @@ from crm.audit import services as audit
 from crm.errors import Refused
 from crm.fields import blind_index
 from crm.transfer.models import Import
+from crm.transfer.services import forget
 from customers import addresses, services
 from customers.models import (
     Customer,
@@ -59,6 +60,12 @@ def locked(listed: RecipientList) -> RecipientList:
     if not row.is_open:
         raise Refused("recipients.closed", _("This list was handed back or destroyed."))
     return row
+
+
+def refuse_hold(listed: RecipientList) -> None:
+    if listed.customer.legal_hold:
+        message = _("The customer is under legal hold: nothing may be destroyed.")
+        raise Refused("recipients.hold", message)
 
 
 # --- what a recipient's address is worth ------------------------------------------------
@@ -237,6 +244,7 @@ def correct(row: Recipient, *, by: User | None, facts: dict[str, str]) -> Recipi
 
 def _end(row: Recipient, number: int) -> None:
     if row.since == number:
+        refuse_hold(row.recipient_list)
         row.delete()
     else:
         row.until = number
@@ -322,14 +330,10 @@ def destroy(listed: RecipientList, *, by: User | None) -> RecipientList:
     """
     row = locked(listed)
     require(by, "recipients.keep", row.customer.office)
-    if row.customer.legal_hold:
-        message = _("The customer is under legal hold: nothing may be destroyed.")
-        raise Refused("recipients.hold", message)
+    refuse_hold(row)
     gone, _tables = row.recipients.all().delete()
-    batches = row.versions.exclude(batch=None).values_list("batch", flat=True)
-    for batch in Import.objects.filter(pk__in=list(batches)):
-        batch.path.unlink(missing_ok=True)
-        batch.rejections.all().delete()
+    for batch in Import.objects.filter(target="recipients", options__list=row.pk):
+        forget(batch)
     for export in Export.objects.filter(recipients=row):
         export.path.unlink(missing_ok=True)
     Export.objects.filter(recipients=row).exclude(state="refused").update(

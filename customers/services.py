@@ -15,6 +15,7 @@ from crm.audit.models import AuditEvent
 from crm.errors import Refused
 from crm.fields import blind_index
 from crm.notify.services import queue_message
+from crm.org.models import Office
 from customers.models import Customer, CustomerPhone, TimelineEntry
 
 REVEALS_PER_HOUR = 30
@@ -112,19 +113,28 @@ def reveal(customer: Customer, field: str, row: int, *, by: User, reason: str) -
     return text.written_phone(customer.phones.get(pk=row).number)
 
 
+def tell_supervisors(
+    office: Office, subject: str, *, key: str, url: str = "", but: User | None = None
+) -> None:
+    """News for the supervisors of an office and above, once for each `key`."""
+    above = Posting.objects.in_force(localdate()).filter(role=Role.SUPERVISOR)
+    for posting in above.select_related("user", "office"):
+        if posting.office.contains(office) and posting.user != but:
+            queue_message(
+                "in_app",
+                subject=subject,
+                to_user=posting.user,
+                url=url,
+                key=f"{key}:{posting.user_id}",
+            )
+
+
 @transaction.atomic
 def sound_alarm(by: User, customer: Customer) -> None:
     """Tell the supervisors that somebody ran into the limit of reveals: once an hour."""
-    above = Posting.objects.in_force(localdate()).filter(role=Role.SUPERVISOR)
-    for posting in above.select_related("user", "office"):
-        if posting.office.contains(customer.office):
-            queue_message(
-                "in_app",
-                subject=_("%(name)s has reached the hourly limit of reveals")
-                % {"name": by},
-                to_user=posting.user,
-                key=f"reveals:{by.pk}:{now():%Y%m%d%H}:{posting.user_id}",
-            )
+    subject = _("%(name)s has reached the hourly limit of reveals") % {"name": by}
+    key = f"reveals:{by.pk}:{now():%Y%m%d%H}"
+    tell_supervisors(customer.office, subject, key=key)
 
 
 @transaction.atomic

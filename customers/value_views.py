@@ -86,10 +86,9 @@ def values(request: AuthedRequest) -> HttpResponse:
     }
     if context["is_supervisor"] and office:
         context["matrix"], context["sums"] = _matrix(office)
-        fits = ValueFit.objects.filter(office__path__startswith=office.path)
-        above = [office.path[:end] for end in range(4, len(office.path) + 1, 4)]
-        fits = fits | ValueFit.objects.filter(office__path__in=above)
-        context["fit"] = fits.order_by("problem", "-customers").first()
+        above = [office.path[:end] for end in range(8, len(office.path) + 1, 4)]
+        fits = ValueFit.objects.filter(office__path__in=above)
+        context["fit"] = fits.order_by("-until", "-office__path").first()
     return render(request, "customers/values.html", context)
 
 

@@ -77,6 +77,12 @@ def _give_up_or_wait(job: Job, error: str) -> None:
     logger.error("job %s failed for good: %s", job, error)
 
 
+def _said(error: Exception) -> str:
+    """The error's first line: a database's further lines quote the row itself."""
+    first = next(iter(str(error).splitlines()), "")
+    return f"{type(error).__name__}: {first}"[:500]
+
+
 def run(job_id: int) -> bool:
     """Run a job for one slice; return whether it wants to be rung again.
 
@@ -101,7 +107,7 @@ def run(job_id: int) -> bool:
         logger.warning("job %s was taken over", job)
     except Exception as error:
         logger.exception("job %s step failed", job)
-        _give_up_or_wait(job, f"{type(error).__name__}: {error}"[:500])
+        _give_up_or_wait(job, _said(error))
     return False
 
 

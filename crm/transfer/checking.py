@@ -45,6 +45,7 @@ class Checker:
             for name in self.columns
         ]
 
+        self.is_entrusted = target.home is not None  # whatever the mapping says
         self.personal = {
             headers.index(chosen[name])
             for name in self.columns
@@ -80,7 +81,7 @@ class Checker:
 
     def _shown(self, index: int, cell: str) -> str:
         """A bad cell as a list of rejections may show it."""
-        if index in self.personal:
+        if index in self.personal or self.is_entrusted:
             return f"{cell[:1]}***" if cell else ""
         return star_digits(cell)[:60]
 

@@ -15,6 +15,12 @@ EXAMPLE = Path(__file__).parent / "examples" / "cdnow.csv"
 MAX_BYTES = 200 * 2**20
 
 
+def small_enough(file) -> None:
+    if file.size > MAX_BYTES:
+        message = _("The file is over 200 MB. Import it from the shell.")
+        raise forms.ValidationError(message)
+
+
 class UploadForm(forms.Form):
     """A file, or the example that comes with the product."""
 
@@ -31,6 +37,7 @@ class UploadForm(forms.Form):
             "CSV (UTF-8 or GB18030) up to 200 MB, or XLSX up to 20 MB."
         ),
         widget=forms.ClearableFileInput(attrs={"accept": ".csv,.txt,.xlsx"}),
+        validators=[small_enough],
     )
     example = forms.BooleanField(
         required=False,
@@ -45,14 +52,6 @@ class UploadForm(forms.Form):
             for name in settings.IMPORT_TARGETS
             if not target_named(name).home
         ]
-
-    def clean_file(self):
-        file = self.cleaned_data["file"]
-        if file and file.size > MAX_BYTES:
-            raise forms.ValidationError(
-                _("The file is over 200 MB. Import it from the shell.")
-            )
-        return file
 
     def clean(self) -> dict:
         cleaned = super().clean() or {}

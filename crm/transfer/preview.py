@@ -1,7 +1,7 @@
 """What an import would do, seen on its first rows, before anything is written."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from crm.errors import Refused
@@ -57,9 +57,13 @@ def preview(
 ) -> Preview:
     """Check the first thousand rows under `mapping`. Reads a small part of the file."""
     form = detect(batch.path)
-    sample = list(
-        islice(records(batch.path, form, offset=form.body_offset, line=2), CHECKED_ROWS)
-    )
+    source = records(batch.path, form, offset=form.body_offset, line=2)
+    sample = []
+    try:
+        for record in islice(source, CHECKED_ROWS):
+            sample.append(record)
+    except Refused as refusal:
+        return Preview([], str(refusal), [], 0, 0, 0.0)
     target = target_named(batch.target)
     shown = [
         _shower(target, mapping.get(column, ""), by_sender=by_sender)
@@ -81,4 +85,6 @@ def preview(
     if checked.lines:
         likeness = target.likeness(batch.office, checked.lines, checked.columns)
     errors = checked.rejections[:SHOWN_ERRORS]
+    if not by_sender:
+        errors = [replace(error, value="…") for error in errors]
     return Preview(rows, "", errors, len(sample), len(checked.lines), likeness)

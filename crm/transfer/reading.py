@@ -93,10 +93,12 @@ def _check_type(path: Path, size: int) -> None:
                 % {"type": name},
             )
     with path.open("rb") as file:
-        if not _starts(path, b"PK\x03\x04") and b"\x00" in file.read(65_536):
-            raise Refused(
-                "file.type", _("This is not a table: save it as CSV or XLSX.")
-            )
+        if _starts(path, b"PK\x03\x04"):
+            return
+        while block := file.read(2**20):
+            if b"\x00" in block:
+                message = _("This is not a table: save it as CSV or XLSX.")
+                raise Refused("file.type", message)
 
 
 def _check_package(path: Path) -> None:
@@ -193,10 +195,21 @@ def _records(
             position += len(raw)
             yield raw.decode(plain)
 
-    for number, cells in enumerate(
-        csv.reader(lines(), delimiter=delimiter), start=line
-    ):
+    reader = csv.reader(lines(), delimiter=delimiter)
+    number = line
+    while True:
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            message = _(
+                "Row %(n)s cannot be read: a quote is not closed, a cell is too long, or "
+                "lines end as on old Macs."
+            )
+            raise Refused("file.row", message % {"n": number}) from error
         yield Record(number, cells, position)
+        number += 1
 
 
 def records(path: Path, form: Format, *, offset: int, line: int) -> Iterator[Record]:

@@ -1,6 +1,7 @@
 """Bringing a file in: upload, map, start."""
 
 import hashlib
+import re
 import shutil
 from pathlib import Path
 from typing import BinaryIO
@@ -51,6 +52,7 @@ def upload(
     batch.size, batch.sha256 = reading.store(source, batch.path)
     try:
         form = reading.detect(batch.path)
+        _refuse_data(form.columns)
     except Refused:
         batch.path.unlink()
         raise
@@ -66,6 +68,13 @@ def upload(
         details = {"sha256": batch.sha256, "size": batch.size, "target": target}
         audit.record(by, "import.uploaded", batch, office=office, details=details)
     return batch
+
+
+def _refuse_data(columns: list[str]) -> None:
+    """Refused("file.header") when the first line is no header: it would be kept as one."""
+    if any(re.search(r"\d{7}", column) or len(column) > 100 for column in columns):
+        message = _("The first row looks like data: it must name the columns.")
+        raise Refused("file.header", message)
 
 
 def headers_key(columns: list[str]) -> str:
@@ -97,6 +106,19 @@ def require_options(batch: Import, mapping: dict[str, str], options: dict) -> No
         raise Refused("mapping.match", message)
     if options.get("on_match") not in Import.OnMatch.values:
         raise Refused("mapping.on_match", _("Choose what happens to known rows."))
+
+
+def forget(batch: Import) -> None:
+    """Leave nothing of an import's file: the stored copy, its headers, its rejected rows."""
+    batch.path.unlink(missing_ok=True)
+    batch.rejections.all().delete()
+    key = headers_key(batch.columns)
+    same = SavedMapping.objects.filter(office=batch.office, target=batch.target)
+    same.filter(headers=key).delete()
+    batch.columns, batch.mapping = [], {}
+    if batch.state == Import.State.UPLOADED:
+        batch.state = Import.State.FAILED
+    batch.save(update_fields=["columns", "mapping", "state"])
 
 
 @transaction.atomic
@@ -140,9 +162,8 @@ def start_import(
     batch.mapping, batch.options = mapping, options
     batch.state, batch.job = Import.State.RUNNING, job
     batch.save(update_fields=["mapping", "options", "state", "job"])
-    audit.record(
-        by, "import.started", batch, office=batch.office, details={"mapping": mapping}
-    )
+    details = {"columns": sorted(mapping.values())}  # headers may be anything
+    audit.record(by, "import.started", batch, office=batch.office, details=details)
     return batch
 
 
@@ -160,6 +181,8 @@ def revert_import(batch: Import, *, by: User | None) -> Import:
     stopped = batch.job is not None and batch.job.state == Job.State.FAILED
     if batch.state != Import.State.DONE and not stopped:
         raise Refused("import.state", _("Only a finished import can be undone."))
+    if check := target_named(batch.target).check_revert:
+        check(batch.options)
     params = {"import_id": str(batch.pk)}
     batch.job = enqueue("transfer.revert", params, by=by, key=f"revert:{batch.pk}")
     batch.state = Import.State.REVERTING

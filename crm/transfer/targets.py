@@ -221,6 +221,8 @@ class Target:
     keys: tuple[str, ...] = ()
     chunk: int = 40_000
     finish: Callable[[Run], None] | None = None
+    note: Callable[[dict], str] | None = None  # what to mind, beside the mapping
+    check_revert: Callable[[dict], None] | None = None  # Refused when it must stay
     capability: str = "transfer.import"
     home: Callable[[dict], str] | None = None
 

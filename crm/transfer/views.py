@@ -79,6 +79,7 @@ def _context(
     context = {
         "batch": batch,
         "target": target,
+        "note": target.note and target.note(batch.options),
         "home": target.home and target.home(batch.options),
         "REASONS": REASONS,
         "refusal": refusal,
@@ -176,13 +177,13 @@ def correct(request: AuthedRequest, pk: str) -> HttpResponse:
 
     def lines() -> Iterator[str]:
         writer = csv.writer(Echo(), quoting=csv.QUOTE_ALL)
-        yield "\ufeff" + writer.writerow([*batch.columns, _("Reason")])
+        yield "\ufeff" + writer.writerow([*map(safe_cell, batch.columns), _("Reason")])
         form = reading.detect(batch.path)
         for record in reading.records(
             batch.path, form, offset=form.body_offset, line=2
         ):
             if row := reasons.get(record.line):
-                reason = f"{row.column} {REASONS[row.reason]}".strip()
+                reason = safe_cell(f"{row.column} {REASONS[row.reason]}".strip())
                 yield writer.writerow([*map(safe_cell, record.cells), reason])
 
     return _download(lines(), f"correct-{batch.pk}.csv")

@@ -108,6 +108,10 @@ def test_flaws_say_what_keeps_an_address_from_class_b():
         ("武汉市武昌区中山路1号", "510000"): ["postcode"],
         ("鼓楼区中山路1号", ""): ["several"],
         ("中山路", ""): ["region", "number"],
+        ("中山路12号", "430000"): ["region"],
+        ("南京东路3号", ""): ["region"],
+        ("南京玄武区中山路12号", ""): [],
+        ("火星市月亮区1号", "999999"): ["region", "road", "number", "postcode"],
         ("", ""): ["region", "road", "number"],
     }
     for (address, postcode), expected in cases.items():

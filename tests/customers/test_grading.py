@@ -15,6 +15,7 @@ from crm.errors import Refused
 from crm.jobs.models import Job
 from crm.jobs.running import run_inline
 from crm.jobs.services import enqueue
+from crm.notify.models import Message
 from customers import grade_runs, grades, grading, merging
 from customers.models import (
     Customer,
@@ -31,6 +32,7 @@ from tests import factories as make
 
 UNTIL = date(2026, 9, 30)
 GUANGDONG = grading.PRESETS["guangdong"]
+GRADE_ZERO = GUANGDONG.grades[-1]
 
 
 def scheme_of(office, rules=GUANGDONG, **facts) -> GradeScheme:
@@ -216,7 +218,7 @@ def test_all_equal_and_a_giant_and_nobody(cast):
         ({"weights": dict.fromkeys(grading.DIMENSIONS, 17)}, "weights", "sum"),
         ({"grades": GUANGDONG.grades[:1]}, "grades", "codes"),
         ({"grades": GUANGDONG.grades[:2] * 2}, "grades", "codes"),
-        ({"grades": (GUANGDONG.grades[1], *GUANGDONG.grades[:1])}, "amount", "falling"),
+        ({"grades": (*GUANGDONG.grades[1::-1], GRADE_ZERO)}, "amount", "falling"),
         ({"grades": GUANGDONG.grades[:4]}, "amount", "gap"),
         ({"cap_grade": "iron"}, "cap_grade", "unknown"),
         ({"top": 5}, "top_grade", "unknown"),
@@ -371,6 +373,7 @@ def test_an_override_takes_two_people_and_survives_runs_until_its_end(graded, ca
     assert CustomerGrade.objects.get().code == held.code
     other = make_boss(cast)
     grades.decide_override(asked, by=other, approve=True)
+    assert Message.objects.filter(to_user=cast.chen, key__startswith="override").count()
     with pytest.raises(Refused, match="already"):
         override(graded, cast, code="platinum")
     assert CustomerGrade.objects.get().code == "diamond"
@@ -417,7 +420,7 @@ def test_a_scheme_is_written_computed_proposed_and_published_on_its_pages(client
     assert wrong.status_code == 422
     assert "100" in str(wrong.context["form"].errors["weight_revenue"])
     for change, field in (
-        ({"amount_1": "6000000"}, "amount_0"),
+        ({"amount_1": "6000000"}, "amount_1"),
         ({"cap_grade": "iron"}, "cap_grade"),
         ({"table_credit": "30 days are fine"}, "table_credit"),
         ({"factors": f"{cast.wuhan.code} = viel"}, "factors"),
@@ -477,3 +480,92 @@ def test_the_api_gives_the_grade_with_its_reasons(client, graded, cast):
     other = make.customer(cast.wuhan, manager=cast.zhao)
     empty = client.get(f"/api/v1/customers/{other.pk}/worth/").json()
     assert empty == {"grade": None, "value": None}
+
+
+def test_an_override_that_lost_its_scheme_or_its_grade_ends_without_harm(graded, cast):
+    asked = override(graded, cast)
+    bare = make.customer(cast.wuhan)
+    merging.merge(bare, graded, by=None)
+    asked.refresh_from_db()
+    assert asked.customer == bare
+    GradeOverride.objects.update(until=localdate() - timedelta(days=1))
+    assert run_inline(enqueue("customers.grade_due")).state == "done"
+    assert GradeOverride.objects.get().state == "ended"
+
+
+def test_an_override_to_a_grade_of_another_scheme_is_refused(graded, cast):
+    until = localdate() + timedelta(days=9)
+    asked = grades.ask_override(
+        graded, by=cast.zhao, code="diamond", reason="x", until=until
+    )
+    other = scheme_of(cast.wuhan, grading.PRESETS["hubei"], name="别的")
+    publish(compute(other, date(2026, 10, 31)), cast)
+    with pytest.raises(Refused, match="changed"):
+        grades.decide_override(asked, by=cast.chen, approve=True)
+
+
+def test_a_lower_office_cannot_put_the_provinces_draft_into_force(cast):
+    draft = scheme_of(cast.hubei)
+    with pytest.raises(PermissionDenied):
+        grade_runs.start_run(draft, cast.wuhan, UNTIL, by=cast.chen)
+    run = compute(draft, office=cast.wuhan)
+    publish(run, cast)
+    draft.refresh_from_db()
+    assert draft.state == "draft"  # one office's run is not the province's word
+
+
+def test_a_draft_that_is_renamed_to_a_known_name_becomes_its_next_version(cast):
+    scheme_of(cast.wuhan, name="甲")
+    other = scheme_of(cast.wuhan, name="乙")
+    other.name = "甲"
+    grade_runs.save_scheme(other, GUANGDONG, by=None)
+    assert other.version == 2
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        ("table_revenue", "0.5: nan"),
+        ("table_revenue", "inf: 50"),
+        ("table_credit", "1e400: 50"),
+        ("table_brand", "leader: 99999"),
+        ("table_brand", "leader: nan"),
+        ("ladders", "420100 = nan, 1, 0, 0, 0"),
+        ("ladders", "420100 = 1e308, 4, 3, 2, 0"),
+        ("factors", "420100 = inf"),
+    ],
+)
+def test_numbers_that_are_none_are_told_beside_their_field(client, cast, field, text):
+    make.sign_in(client, cast.chen)
+    new = reverse("customers:scheme_new")
+    form = client.get(new, {"preset": "guangdong"}).context["form"]
+    data = {f.html_name: f.value() for f in form if f.value() not in (None, "")}
+    answer = client.post(new, data | {field: text})
+    assert answer.status_code == 422
+    assert field in answer.context["form"].errors
+
+
+def test_the_first_run_of_a_new_scheme_protects_the_grade_in_force(graded, cast):
+    GradeScheme.objects.update(name="旧")
+    CustomerGrade.objects.update(code="diamond", run_code="diamond", rank=0)
+    run = compute(scheme_of(cast.wuhan, name="新"), date(2026, 10, 31))
+    row = run.assessments.get()
+    assert (row.held, row.grade, row.rule, row.below) == (
+        "diamond", "diamond", "protected", 1,
+    )  # fmt: skip
+
+
+def test_a_grade_without_a_code_and_an_unknown_office_are_told(client, cast):
+    make.sign_in(client, cast.chen)
+    new = reverse("customers:scheme_new")
+    form = client.get(new, {"preset": "guangdong"}).context["form"]
+    data = {f.html_name: f.value() for f in form if f.value() not in (None, "")}
+    for change, field in (
+        ({"code_1": ""}, "code_1"),
+        ({"factors": "HB-XX = 0.9"}, "factors"),
+        ({"amount_2": "2000000"}, "amount_2"),
+        ({"score_4": "5"}, "score_4"),
+    ):
+        answer = client.post(new, data | change)
+        assert answer.status_code == 422
+        assert field in answer.context["form"].errors

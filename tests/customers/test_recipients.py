@@ -11,7 +11,7 @@ from django.utils.timezone import localdate
 
 from crm.audit.models import AuditEvent
 from crm.errors import Refused
-from crm.jobs.running import run_inline
+from crm.jobs.running import run, run_inline
 from crm.jobs.services import enqueue
 from crm.transfer import services as transfer
 from crm.transfer.models import Import
@@ -341,3 +341,121 @@ def test_a_list_is_opened_on_the_customers_page_and_mistakes_are_told(
     assert "贺卡" in seen
     assert listed.get_absolute_url() not in seen
     assert client.post(url, good | {"name": "别的"}).status_code == 403
+
+
+def test_a_hand_back_goes_to_nobody_who_may_not_see_the_list_any_more(listed, cast):
+    bring(listed, ROWS)
+    row = exporting.request_hand_back(listed, by=cast.zhao, reason="合同到期")
+    row = exporting.decide_export(row, by=cast.chen, approve=True)
+    assert run_inline(row.job).state == "done"
+    Customer.objects.update(manager=None)
+    with pytest.raises(PermissionDenied):
+        exporting.fetch_export(Export.objects.get(), by=cast.zhao)
+
+
+def test_destroying_forgets_files_that_were_never_started_and_their_headers(
+    client, listed, cast
+):
+    batch = transfer.upload(
+        io.BytesIO(file_of(ROWS, HEADER)),
+        by=cast.zhao,
+        office=cast.wuhan,
+        target="recipients",
+        file_name="x.csv",
+        options={"list": listed.pk},
+    )
+    recipients.destroy(listed, by=cast.zhao)
+    batch.refresh_from_db()
+    assert not batch.path.exists()
+    assert (batch.columns, batch.state) == ([], "failed")
+    make.sign_in(client, cast.zhao)
+    assert client.get(batch.get_absolute_url()).status_code == 200
+
+
+def test_a_correction_during_an_import_is_newer_than_its_file(
+    listed, cast, monkeypatch
+):
+    monkeypatch.setattr("crm.transfer.importing.CHUNK", 1)
+    bring(listed, ROWS[:2])
+    changed = [ROWS[1][0], ROWS[1][1], *PLACE, "中山路", "13800138077", ""]
+    batch = transfer.upload(
+        io.BytesIO(file_of([ROWS[4], changed], HEADER)),
+        by=None,
+        office=cast.wuhan,
+        target="recipients",
+        file_name="x.csv",
+        options={"list": listed.pk, "whole": False},
+    )
+    batch = transfer.start_import(batch, by=None, mapping=batch.mapping)
+    monkeypatch.setattr("crm.jobs.running.SLICE_SECONDS", -1)
+    run(batch.job.pk)  # the first row only
+    row = recipients.current(listed).get(ref="2")
+    facts = {name: getattr(row, name) for name in recipients.FACTS}
+    recipients.correct(row, by=cast.zhao, facts=facts | {"postcode": "430060"})
+    assert run_inline(batch.job).state == "done"
+    found = recipients.current(listed).get(ref="2")
+    assert (found.postcode, found.phone) == ("430060", "")
+
+
+def test_a_legal_hold_keeps_every_recipient(listed, cast):
+    batch = bring(listed, ROWS)
+    Customer.objects.update(legal_hold=True)
+    with pytest.raises(Refused, match="legal hold"):
+        transfer.revert_import(batch, by=cast.chen)
+    assert recipients.current(listed).count() == 5
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "姓名\r地址\r王秀英\r武汉".encode(),
+        ("a" * 33_000 + ",地址\n1,2\n").encode(),
+        "赵铁柱,武汉市中山路7号,13912345678\n李,武汉,13912345679\n".encode(),
+        "姓名,地址\n".encode() + b"x" * 70_000 + b"\x00,y\n",
+    ],
+)
+def test_a_file_that_is_no_table_is_told_so_and_nothing_of_it_is_kept(
+    client, listed, cast, content, settings
+):
+    make.sign_in(client, cast.zhao)
+    file = io.BytesIO(content)
+    file.name = "x.csv"
+    url = reverse("customers:recipient_upload", args=[listed.pk])
+    answer = client.post(url, {"file": file, "whole": "on"})
+    assert answer.status_code == 422
+    assert "file" in answer.context["upload_form"].errors
+    folder = settings.FILES_ROOT / "imports"
+    assert not list(folder.glob("*")) if folder.exists() else True
+
+
+def test_an_unclosed_quote_in_the_body_is_told_in_the_preview(client, listed, cast):
+    make.sign_in(client, cast.zhao)
+    file = io.BytesIO('姓名,地址\n甲,武汉\n乙,"武汉'.encode() + b"x" * 40_000)
+    file.name = "x.csv"
+    url = reverse("customers:recipient_upload", args=[listed.pk])
+    batch_url = client.post(url, {"file": file}).url
+    page = client.get(batch_url)
+    assert page.status_code == 200
+    assert "quote" in page.context["preview"].problem
+
+
+def test_others_than_the_sender_see_no_cell_and_rejections_keep_none(
+    client, listed, cast
+):
+    batch = transfer.upload(
+        io.BytesIO(file_of([["1" * 60, *row[1:]] for row in ROWS], HEADER)),
+        by=cast.zhao,
+        office=cast.wuhan,
+        target="recipients",
+        file_name="x.csv",
+        options={"list": listed.pk},
+    )
+    make.sign_in(client, cast.chen)
+    wrong = {"map-1": "name", "map-5": "postcode", "map-2": "address"}
+    page = client.post(reverse("transfer:preview", args=[batch.pk]), wrong)
+    assert "中山路" not in page.content.decode()
+    mapping = {"收件人": "name", "地址": "postcode", "省": "address"}
+    batch = transfer.start_import(batch, by=cast.zhao, mapping=mapping)
+    run_inline(batch.job)
+    values = set(batch.rejections.values_list("value", flat=True))
+    assert not any("路" in value for value in values)
