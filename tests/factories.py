@@ -18,13 +18,16 @@ from complaints.models import Complaint
 from complaints.services import create_complaint
 from crm.access.models import Posting, User
 from crm.access.roles import Role
+from crm.jobs.models import Job
+from crm.jobs.running import run_inline
 from crm.org import holidays
 from crm.org.models import Office
-from customers.grade_runs import save_scheme
+from customers.grade_runs import save_scheme, start_run
 from customers.grading import PRESETS
 from customers.models import (
     Customer,
     DuplicatePair,
+    GradeRun,
     GradeScheme,
     Organisation,
     Recipient,
@@ -148,6 +151,15 @@ def scheme(where: Office, name: str = "分级", **facts) -> GradeScheme:
     facts = {"valid_from": date(2026, 1, 1), **facts}
     draft = GradeScheme(office=where, name=name, **facts)
     return save_scheme(draft, PRESETS["guangdong"], by=None)
+
+
+def grade_run(where: Office) -> GradeRun:
+    """A run that is computed, by the very job."""
+    made = start_run(scheme(where), where, date(2026, 6, 30), by=None)
+    job = Job.objects.get(kind="customers.grade", params__run=made.pk)
+    run_inline(job)
+    made.refresh_from_db()
+    return made
 
 
 def recipient_list(customer: Customer, **facts) -> RecipientList:

@@ -25,6 +25,15 @@ PAGES = {
         "/customers/retention/",
         "/customers/{pk}/privacy/",
         "/customers/corrections/",
+        "/customers/lists/",
+        "/customers/lists/{list}/",
+        "/customers/recipients/{recipient}/",
+        "/customers/quality/",
+        "/customers/value/",
+        "/customers/grading/",
+        "/customers/grading/schemes/new/",
+        "/customers/grading/schemes/{scheme}/",
+        "/customers/grading/runs/{run}/",
         "/customers/duplicates/",
         "/customers/duplicates/{pair}/",
         "/imports/",
@@ -49,7 +58,13 @@ RULES = {
 def test_pages_are_accessible_and_fit(site, place, width, theme, language):
     customer = make.customer(place.wuhan, manager=place.zhao)
     make.complaint(place.lin, place.wuhan, customer=customer)
+    listed = make.recipient_list(customer)
+    run = make.grade_run(place.wuhan)
     names = {
+        "list": listed.pk,
+        "recipient": make.recipient(listed, postcode="510000").pk,
+        "scheme": run.scheme_id,
+        "run": run.pk,
         "ref": Complaint.objects.get().ref,
         "pk": customer.pk,
         "user": place.lin.pk,
