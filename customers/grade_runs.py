@@ -287,10 +287,12 @@ CHANGED = """
 CREATE TEMP TABLE graded ON COMMIT DROP AS
 SELECT a.customer_id, a.grade, g.code AS before_code, coalesce(g.name, '') AS before,
        o.id IS NOT NULL AS is_held
-FROM customers_gradeassessment a
+FROM customers_gradeassessment a JOIN customers_customer c ON c.id = a.customer_id
 LEFT JOIN customers_customergrade g ON g.customer_id = a.customer_id
 LEFT JOIN customers_gradeoverride o ON o.customer_id = a.customer_id AND o.state = 'approved'
-WHERE a.run_id = %(run)s AND (g.code IS NULL
+WHERE a.run_id = %(run)s
+  AND (%(offices)s::bigint[] IS NULL OR c.office_id = ANY(%(offices)s::bigint[]))
+  AND (g.code IS NULL
     OR (o.id IS NULL AND g.code <> a.grade) OR g.run_code <> a.grade)"""
 HISTORY = """
 INSERT INTO customers_gradechange (customer_id, at, before, after, run_id)
@@ -311,12 +313,39 @@ CREATE TEMP TABLE named (code text, name text, rank int, benefits jsonb) ON COMM
 
 
 def publish_step(job: Job) -> bool:
-    """Job: put an approved run into force. One transaction; the second time changes
-    nothing."""
+    """Job: put an approved run into force, a shard a step; the last step takes whoever has
+    moved office meanwhile. The second time changes nothing."""
     run = GradeRun.objects.select_related("scheme", "office").get(pk=job.params["run"])
     if run.state != State.APPROVED:
         return True
-    params: dict[str, Any] = {"run": run.pk, "at": now(), "title": TITLE}
+    shards, place = _shards(run.office), job.cursor.get("shard", 0)
+    offices = (
+        [office.pk for office in _offices(run, shards[place])]
+        if (place < len(shards))
+        else None
+    )
+    at = job.cursor.get("at") or now().isoformat()
+    params = {"run": run.pk, "at": at, "title": TITLE, "offices": offices}
+    job.result = {"changed": job.result.get("changed", 0) + _publish(run, params)}
+    if place < len(shards):
+        job.cursor = {"shard": place + 1, "at": at}
+        return False
+    run.state, run.published_at = State.PUBLISHED, now()
+    run.save(update_fields=["state", "published_at"])
+    if run.office_id == run.scheme.office_id:
+        same = GradeScheme.objects.filter(
+            office=run.scheme.office, name=run.scheme.name
+        )
+        same.filter(state="active").exclude(pk=run.scheme_id).update(state="retired")
+        same.filter(pk=run.scheme_id).update(state="active")
+    audit.record(
+        job.actor, "grading.published", run, office=run.office, details=job.result
+    )
+    return True
+
+
+def _publish(run: GradeRun, params: dict[str, Any]) -> int:
+    """Write what changes for customers of some offices (None: of all); how many do."""
     with connection.cursor() as cursor:
         cursor.execute(NAMED)
         for rank, grade in enumerate(run.scheme.parsed().grades):
@@ -328,20 +357,10 @@ def publish_step(job: Job) -> bool:
         cursor.execute(CHANGED, params)
         cursor.execute(HISTORY, params)
         changed = cursor.rowcount
-        cursor.execute(TIMELINE, params)
-        _apply(cursor, params)
+        for sql in (TIMELINE, NEW, MOVED, HELD):
+            cursor.execute(sql, params)
         cursor.execute("DROP TABLE graded, named")
-    run.state, run.published_at = State.PUBLISHED, params["at"]
-    run.save(update_fields=["state", "published_at"])
-    same = GradeScheme.objects.filter(office=run.scheme.office, name=run.scheme.name)
-    if run.office_id == run.scheme.office_id:
-        same.filter(state="active").exclude(pk=run.scheme_id).update(state="retired")
-        same.filter(pk=run.scheme_id).update(state="active")
-    job.result = {"changed": changed}
-    audit.record(
-        job.actor, "grading.published", run, office=run.office, details=job.result
-    )
-    return True
+    return changed
 
 
 NEW = """
@@ -358,8 +377,3 @@ WHERE g.customer_id = graded.customer_id AND before_code IS NOT NULL AND NOT is_
 HELD = """
 UPDATE customers_customergrade g SET run_id = %(run)s, run_code = graded.grade
 FROM graded WHERE g.customer_id = graded.customer_id AND is_held"""
-
-
-def _apply(cursor: Any, params: dict[str, Any]) -> None:
-    for sql in (NEW, MOVED, HELD):
-        cursor.execute(sql, params)
