@@ -1,13 +1,11 @@
 """Recipient lists of customers: versions, cleansing, corrections, hand-back, end."""
 
-import csv
-from collections.abc import Iterator
 from typing import Any
 
 from django import forms
 from django.contrib import messages
 from django.db.models import QuerySet
-from django.http import Http404, HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
@@ -22,7 +20,7 @@ from crm.audit import services as audit
 from crm.errors import Refused
 from crm.transfer import services as transfer
 from crm.transfer.forms import small_enough
-from crm.web import keyset_page
+from crm.web import csv_answer, keyset_page
 from customers import exporting, recipients
 from customers.models import CustomerAddress, Recipient, RecipientList
 
@@ -204,29 +202,14 @@ def upload(request: AuthedRequest, pk: int) -> HttpResponse:
     return _page(request, listed, 422, upload=form)
 
 
-class Echo:
-    """What csv.writer needs of a file: it gives back what it is given."""
-
-    def write(self, line: str) -> str:
-        return line
-
-
 @needs("recipients.keep")
 def report(request: AuthedRequest, pk: int) -> HttpResponse:
     """The cleansing report for the customer; it names no person."""
     listed = _list(request, pk)
     office = listed.customer.office
     audit.record(request.user, "recipients.reported", listed, office=office)
-
-    def lines() -> Iterator[str]:
-        writer = csv.writer(Echo(), quoting=csv.QUOTE_ALL)
-        for number, row in enumerate(recipients.report_rows(listed)):
-            yield ("" if number else "\ufeff") + writer.writerow(row)
-
-    answer = StreamingHttpResponse(lines(), content_type="text/csv; charset=utf-8")
     name = f"report-{listed.pk}-v{listed.version}.csv"
-    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return answer
+    return csv_answer(recipients.report_rows(listed), name)
 
 
 @require_POST

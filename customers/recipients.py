@@ -297,7 +297,7 @@ def report_rows(listed: RecipientList) -> Iterator[list[str]]:
     for line, ref, quality, flaws, region in plain.iterator(chunk_size=2000):
         said = "; ".join(str(Flaw(flaw).label) for flaw in flaws)
         place = addresses.name_of(region)
-        yield [str(line or ""), text.safe_cell(ref), quality, said, place]
+        yield [str(line or ""), ref, quality, said, place]
 
 
 def written(listed: RecipientList, mark: str) -> tuple[str, int]:

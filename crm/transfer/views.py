@@ -1,10 +1,9 @@
 """The import pages: list, upload, mapping with preview, progress, rejected rows."""
 
-import csv
 from collections.abc import Iterator
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
@@ -12,12 +11,12 @@ from django.views.decorators.http import require_POST
 from crm.access.capabilities import AuthedRequest, needs
 from crm.audit import services as audit
 from crm.errors import Refused
-from crm.text import safe_cell
 from crm.transfer import reading, services
 from crm.transfer.forms import EXAMPLE, UploadForm
 from crm.transfer.models import Import
 from crm.transfer.preview import preview
 from crm.transfer.targets import REASONS, target_named
+from crm.web import csv_answer
 
 
 def _imports(request: AuthedRequest):
@@ -153,13 +152,6 @@ def revert(request: AuthedRequest, pk: str) -> HttpResponse:
     return redirect(batch)
 
 
-class Echo:
-    """What csv.writer needs of a file: it gives back what it is given."""
-
-    def write(self, text: str) -> str:
-        return text
-
-
 @needs("transfer.view")
 def correct(request: AuthedRequest, pk: str) -> HttpResponse:
     """The rejected rows as they were sent, with the reason, to be put right and sent again.
@@ -175,24 +167,16 @@ def correct(request: AuthedRequest, pk: str) -> HttpResponse:
     )
     reasons = {row.line: row for row in batch.rejections.all()}
 
-    def lines() -> Iterator[str]:
-        writer = csv.writer(Echo(), quoting=csv.QUOTE_ALL)
-        yield "\ufeff" + writer.writerow([*map(safe_cell, batch.columns), _("Reason")])
+    def rows() -> Iterator[list]:
+        yield [*batch.columns, _("Reason")]
         form = reading.detect(batch.path)
         for record in reading.records(
             batch.path, form, offset=form.body_offset, line=2
         ):
             if row := reasons.get(record.line):
-                reason = safe_cell(f"{row.column} {REASONS[row.reason]}".strip())
-                yield writer.writerow([*map(safe_cell, record.cells), reason])
+                yield [*record.cells, f"{row.column} {REASONS[row.reason]}".strip()]
 
-    return _download(lines(), f"correct-{batch.pk}.csv")
-
-
-def _download(lines: Iterator[str], name: str) -> StreamingHttpResponse:
-    answer = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
-    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return answer
+    return csv_answer(rows(), f"correct-{batch.pk}.csv")
 
 
 @needs("transfer.view")
@@ -201,15 +185,9 @@ def rejected(request: AuthedRequest, pk: str) -> HttpResponse:
     batch = get_object_or_404(_imports(request), pk=pk)
     audit.record(request.user, "import.rejected_downloaded", batch, office=batch.office)
 
-    def lines() -> Iterator[str]:
-        writer = csv.writer(Echo(), quoting=csv.QUOTE_ALL)
-        yield "\ufeff" + writer.writerow(
-            [_("Row"), _("Column"), _("Value"), _("Reason")]
-        )
+    def rows() -> Iterator[list]:
+        yield [_("Row"), _("Column"), _("Value"), _("Reason")]
         for row in batch.rejections.iterator(chunk_size=2000):
-            reason = REASONS[row.reason]
-            yield writer.writerow(
-                [row.line, safe_cell(row.column), safe_cell(row.value), reason]
-            )
+            yield [row.line, row.column, row.value, REASONS[row.reason]]
 
-    return _download(lines(), f"rejected-{batch.pk}.csv")
+    return csv_answer(rows(), f"rejected-{batch.pk}.csv")
