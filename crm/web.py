@@ -5,6 +5,7 @@ import logging
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from django.conf import settings
@@ -17,6 +18,7 @@ from django.db.models.fields.tuple_lookups import (
 )
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
@@ -65,12 +67,22 @@ class AnswerMiddleware:
         return None
 
 
+@cache
+def address_of(url_name: str) -> str:
+    """COST: reverse() is dear twenty times a page; addresses do not change."""
+    return reverse(url_name)
+
+
 @dataclass(frozen=True)
 class MenuEntry:
     label: Any
     url_name: str
     icon: str
     capability: str
+
+    @property
+    def url(self) -> str:
+        return address_of(self.url_name)
 
 
 MENU = (

@@ -195,21 +195,18 @@ def _records(
             position += len(raw)
             yield raw.decode(plain)
 
-    reader = csv.reader(lines(), delimiter=delimiter)
-    number = line
-    while True:
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            message = _(
-                "Row %(n)s cannot be read: a quote is not closed, a cell is too long, or "
-                "lines end as on old Macs."
-            )
-            raise Refused("file.row", message % {"n": number}) from error
-        yield Record(number, cells, position)
-        number += 1
+    number = line - 1
+    try:
+        for number, cells in enumerate(
+            csv.reader(lines(), delimiter=delimiter), start=line
+        ):
+            yield Record(number, cells, position)
+    except csv.Error as error:
+        message = _(
+            "Row %(n)s cannot be read: a quote is not closed, a cell is too long, or "
+            "lines end as on old Macs."
+        )
+        raise Refused("file.row", message % {"n": number + 1}) from error
 
 
 def records(path: Path, form: Format, *, offset: int, line: int) -> Iterator[Record]:
