@@ -57,7 +57,7 @@ def _runs(request: AuthedRequest) -> QuerySet[GradeRun]:
 
 @needs("grading.view")
 def grading_home(request: AuthedRequest) -> HttpResponse:
-    """Schemes and runs of one's offices, newest first. Four queries."""
+    """Schemes and runs of one's offices, newest first."""
     context = {
         "schemes": _schemes(request)[:50],
         "runs": _runs(request)[:50],

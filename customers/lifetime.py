@@ -88,7 +88,7 @@ def fit_bg_nbd(x: np.ndarray, t_x: np.ndarray, T: np.ndarray) -> BgNbd:  # noqa:
     if len(x) < MIN_CUSTOMERS or (x > 0).sum() < MIN_REPEATERS:
         raise NoFit("few")
     scale = float(T.max()) / 10  # keeps all four parameters near one another
-    (x, t_x, T), times = _grouped(x, t_x / scale, T / scale)  # noqa: N806
+    (x, t_x, T), times = _grouped(x, t_x / scale, T / scale)  # noqa: N806 - as in the paper
     total, has_repeat = times.sum(), x > 0
 
     def loss(values: np.ndarray) -> float:
@@ -112,7 +112,7 @@ def probability_alive(
     model: BgNbd,
     x: np.ndarray,
     t_x: np.ndarray,
-    T: np.ndarray,  # noqa: N803
+    T: np.ndarray,  # noqa: N803 - as in the paper
 ) -> np.ndarray:
     """Share of 1 that a customer has not dropped out; 1 for one without a repeat."""
     r, alpha, a, b = model.r, model.alpha, model.a, model.b
@@ -124,7 +124,7 @@ def expected_purchases(
     model: BgNbd,
     x: np.ndarray,
     t_x: np.ndarray,
-    T: np.ndarray,  # noqa: N803
+    T: np.ndarray,  # noqa: N803 - as in the paper
     weeks: float,
 ) -> np.ndarray:
     """Purchase days that each customer is expected to have in the next `weeks`."""

@@ -21,7 +21,7 @@ OLD_TABLE = timedelta(days=365)
 
 @needs("quality.view")
 def data_quality(request: AuthedRequest) -> HttpResponse:
-    """An office's figures, those below it, and how they went in 13 months. Six queries."""
+    """An office's figures, those below it, and how they went in 13 months."""
     offices = offices_of(request.user, *ROLES)
     code = request.GET.get("office", "")
     office = get_object_or_404(offices, code=code) if code else offices.first()

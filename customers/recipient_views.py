@@ -30,7 +30,6 @@ STATES = {
     "closed": gettext_lazy("Destroyed"),
 }
 VERDICTS = {"delivered": True, "returned": False}
-EDITED = recipients.FACTS
 
 
 class UploadForm(forms.Form):
@@ -93,7 +92,7 @@ def _recipient(request: AuthedRequest, pk: int) -> Recipient:
 
 @needs("recipients.keep")
 def lists(request: AuthedRequest) -> HttpResponse:
-    """The lists that one answers for, newest first. Five queries at any length."""
+    """The lists that one answers for, newest first."""
     rows = _visible(request)
     state = request.GET.get("state", "open")
     if state not in STATES:
@@ -253,7 +252,7 @@ def recipient(request: AuthedRequest, pk: int) -> HttpResponse:
     form = RecipientForm(request.POST or None, instance=row)
     if request.method == "POST":
         if form.is_valid():
-            facts = {name: form.cleaned_data[name] for name in EDITED}
+            facts = {name: form.cleaned_data[name] for name in recipients.FACTS}
             try:
                 return redirect(once(request, lambda: _corrected(request, row, facts)))
             except Refused as refusal:

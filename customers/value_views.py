@@ -61,7 +61,7 @@ def _matrix(office: Office) -> tuple[list[tuple[Any, list]], dict[str, Any]]:
 def values(request: AuthedRequest) -> HttpResponse:
     """Customers by expected value, best first; supervisors also see how they are spread.
 
-    Cost: eight queries; the spread is read from tallies, never counted.
+    The spread is read from tallies, never counted.
     """
     form = ValueFilter(request.GET)
     if not form.is_valid():
