@@ -18,6 +18,7 @@ from crm.audit import services as audit
 from crm.errors import Refused
 from crm.org.models import Office
 from crm.org.queries import calendar_of
+from customers.alerts import raise_complaint
 from customers.models import Customer
 from customers.records import note_maybe_phone
 from customers.services import add_timeline_entry
@@ -125,6 +126,9 @@ def move_complaint(
         complaint=complaint, at=now(), by=by, before=before, after=after, note=note
     )
     _write_timeline(complaint)
+    if after == State.REOPENED and complaint.customer is not None:
+        url = complaint.get_absolute_url()
+        raise_complaint(complaint.customer, complaint.ref, url)
     details = {"from": before, "to": after}
     audit.record(
         by, "complaint.moved", complaint, office=complaint.office, details=details

@@ -7,6 +7,12 @@ from rest_framework.routers import SimpleRouter
 
 from complaints.api import ComplaintViewSet
 from customers.api import CustomerViewSet
+from customers.watch_api import (
+    AlertViewSet,
+    ForecastViewSet,
+    GradeRunViewSet,
+    MovementViewSet,
+)
 
 
 class Schema(SpectacularJSONAPIView):
@@ -17,6 +23,10 @@ class Schema(SpectacularJSONAPIView):
 
 router = SimpleRouter()
 router.register("customers", CustomerViewSet, basename="api-customer")
+router.register("alerts", AlertViewSet, basename="api-alert")
+router.register("grade-runs", GradeRunViewSet, basename="api-grade-run")
+router.register("forecast", ForecastViewSet, basename="api-forecast")
+router.register("key-customers", MovementViewSet, basename="api-movement")
 router.register("complaints", ComplaintViewSet, basename="api-complaint")
 urlpatterns = [
     *router.urls,

@@ -164,3 +164,68 @@ def bars(rows: Sequence[tuple[str, int, str]], *, label: str) -> SafeString:
         label,
         format_html_join("", "{}", items),
     )
+
+
+def flow(
+    bands: Sequence[tuple[str, str, int, str]], order: Sequence[str], *, label: str
+) -> SafeString:
+    """(from, to, number, tone) as bands between two columns of nodes, both in `order`.
+
+    Tones are the classes up, down, same, new. Its text lies in the drawing and keeps its
+    proportions; a table beside it tells the same to readers and to narrow screens.
+    """
+    total = sum(band[2] for band in bands)
+    if not total:
+        return SafeString("")
+    columns = [
+        [n for n in order if any(b[side] == n for b in bands)] for side in (0, 1)
+    ]
+    gap, height = 16, 320
+    most = max(len(names) for names in columns)
+    scale = (height - gap * (most - 1)) / total
+    nodes, tops = [], {}
+    for side, names in enumerate(columns):
+        y = 0.0
+        for name in names:
+            number = sum(band[2] for band in bands if band[side] == name)
+            high = max(number * scale, 1)
+            tops[side, name] = y
+            x, at, anchor = ((200, 190, "end"), (788, 812, "start"))[side]
+            middle = round(y + high / 2 + 5, 1)
+            nodes.append(
+                (x, round(y, 1), round(high, 1), at, middle, anchor, name, number)
+            )
+            y += high + gap
+    return format_html(
+        '<svg class="flow" viewBox="0 -4 1000 {}" role="img" aria-label="{}">{}{}</svg>',
+        height + gap,
+        label,
+        _bands(bands, tops, scale),
+        format_html_join(
+            "",
+            '<rect class="node" x="{}" y="{}" width="12" height="{}"/>'
+            '<text x="{}" y="{}" text-anchor="{}">{} {}</text>',
+            nodes,
+        ),
+    )
+
+
+def _bands(
+    bands: Sequence[tuple[str, str, int, str]],
+    tops: dict[tuple[int, str], float],
+    scale: float,
+) -> SafeString:
+    """The bands themselves; `tops` is where each node's next one begins."""
+    drawn = []
+    for left, right, number, tone in bands:
+        high = number * scale
+        a, b = round(tops[0, left], 1), round(tops[1, right], 1)
+        tops[0, left] += high
+        tops[1, right] += high
+        low = round(max(high, 1), 1)
+        drawn.append((tone, a, a, b, b, low, b + low, a + low, a + low))
+    return format_html_join(
+        "",
+        '<path class="band {}" d="M212 {}C500 {} 500 {} 788 {}v{}C500 {} 500 {} 212 {}Z"/>',
+        drawn,
+    )

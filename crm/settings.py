@@ -183,10 +183,18 @@ JOB_KINDS = {
     "customers.grade_due": "customers.grades.due_step",
     "customers.values": "customers.value.spread_step",
     "customers.value": "customers.value.value_step",
+    "customers.trends": "customers.alerts.trends_step",
+    "customers.alert": "customers.alerts.alert_step",
+    "customers.forecasts": "customers.forecast.spread_step",
+    "customers.forecast": "customers.forecast.forecast_step",
     "transfer.import": "crm.transfer.importing.import_step",
     "transfer.revert": "crm.transfer.importing.revert_step",
     "transfer.forget": "crm.transfer.importing.forget_step",
 }
+# Kinds that load numpy and scipy have a queue of their own, so that the workers of the day
+# stay small where somebody runs separate ones (docker-compose.yml); `make run` has one.
+ANALYTICS_QUEUE = "analytics"
+ANALYTICS_KINDS = {"customers.value", "customers.forecast"}
 # name → (kind, every so many seconds or None, daily at local time or None)
 JOB_SCHEDULE = {
     "deliver": ("notify.deliver", 30, None),
@@ -197,6 +205,8 @@ JOB_SCHEDULE = {
     "quality": ("customers.quality", None, "01:15"),
     "values": ("customers.values", None, "02:30"),
     "grades": ("customers.grade_due", None, "04:00"),
+    "alerts": ("customers.trends", None, "05:00"),
+    "forecasts": ("customers.forecasts", None, "05:30"),
     "duplicates": ("customers.duplicates", None, "01:30"),
     "retention": ("dashboards.retention", None, "02:00"),
     "forget": ("transfer.forget", None, "03:30"),

@@ -88,6 +88,7 @@ class MenuEntry:
 MENU = (
     MenuEntry(_("KPI board"), "dashboards:board", "layout-dashboard", "kpi.view"),
     MenuEntry(_("Today"), "customers:today", "sun", "task.view"),
+    MenuEntry(_("Alerts"), "customers:alerts", "bell-ring", "alert.view"),
     MenuEntry(_("Log a complaint"), "complaints:new", "headset", "complaint.create"),
     MenuEntry(_("Complaints"), "complaints:list", "inbox", "complaint.view"),
     MenuEntry(_("Customers"), "customers:list", "users", "customer.view"),
@@ -105,6 +106,10 @@ MENU = (
     ),
     MenuEntry(_("Grading"), "customers:grading", "medal", "grading.view"),
     MenuEntry(_("Customer value"), "customers:values", "gem", "value.view"),
+    MenuEntry(
+        _("Key customers"), "customers:movement", "arrow-left-right", "movement.view"
+    ),
+    MenuEntry(_("Forecast"), "customers:forecast", "chart-line", "forecast.view"),
     MenuEntry(
         _("Recipient lists"),
         "customers:recipient_lists",

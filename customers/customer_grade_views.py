@@ -25,6 +25,7 @@ def _why_context(request: AuthedRequest, customer: Customer) -> dict[str, Any]:
     override = live.select_related("asked_by", "decided_by").first()
     return {
         "customer": customer,
+        "shown_customer": customer.name_for(request.user),
         "grade": grade,
         "why": why,
         "said": RULES[row.rule] if row else "",
@@ -89,7 +90,9 @@ def of_customer(request: AuthedRequest, pk: int) -> HttpResponse:
         and override.asked_by_id != user.pk
         and may(user, "grading.approve", customer.office)
     )
-    return render(request, "customers/_grade.html", context, status=status)
+    context["is_page"] = not request.htmx  # opened by itself: to be printed
+    name = "customers/grade.html" if context["is_page"] else "customers/_grade.html"
+    return render(request, name, context, status=status)
 
 
 def _asked(request: AuthedRequest, customer: Customer, form: OverrideForm) -> str:

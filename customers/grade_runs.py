@@ -16,7 +16,7 @@ from crm.access.models import User
 from crm.audit import services as audit
 from crm.errors import Refused
 from crm.jobs.models import Job
-from crm.jobs.services import enqueue
+from crm.jobs.services import enqueue, retry
 from crm.org.models import Office
 from customers import grading
 from customers.grade_sql import statement
@@ -251,6 +251,27 @@ def cancel_run(run: GradeRun, *, by: User) -> GradeRun:
     row.assessments.all()._raw_delete(row.assessments.db)
     row.tallies.all().delete()
     audit.record(by, "grading.cancelled", row, office=row.office)
+    return row
+
+
+def stuck_jobs(run: GradeRun) -> list[Job]:
+    """Parts of a run that have failed for good: with an error, waiting for a person."""
+    kinds = ("customers.grade", "customers.grade_publish")
+    rows = Job.objects.filter(kind__in=kinds, params__run=run.pk)
+    return list(rows.filter(state=Job.State.FAILED))
+
+
+@transaction.atomic
+def resume_run(run: GradeRun, *, by: User) -> GradeRun:
+    """Queue the failed parts again; what the others have found stays.
+
+    Refused("run.state") when no part has failed.
+    """
+    row = _locked(run, State.COMPUTING, State.APPROVED)
+    require(by, "grading.run", row.office)
+    if not [job for job in stuck_jobs(row) if retry(job)]:
+        raise Refused("run.state", _("The run has moved on meanwhile."))
+    audit.record(by, "grading.resumed", row, office=row.office)
     return row
 
 

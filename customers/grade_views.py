@@ -15,6 +15,7 @@ from crm.access.capabilities import AuthedRequest, may, needs
 from crm.access.fresh import fresh_password
 from crm.access.once import once
 from crm.access.scoping import offices_of
+from crm.charts import flow
 from crm.errors import Refused
 from crm.org.models import Office
 from crm.web import keyset_page
@@ -194,6 +195,8 @@ def run(request: AuthedRequest, pk: int) -> HttpResponse:
     if request.htmx and request.headers.get("HX-Target") == "progress":
         if found.state not in (GradeRun.State.COMPUTING, GradeRun.State.APPROVED):
             return HttpResponse(status=204, headers={"HX-Refresh": "true"})
+        if grade_runs.stuck_jobs(found):
+            return HttpResponse(status=204, headers={"HX-Refresh": "true"})
         return render(request, "customers/_grade_progress.html", {"run": found})
     names = {grade.code: grade.name for grade in found.scheme.parsed().grades}
     chosen = {n: request.GET[n] for n in ("grade", "was", "move") if request.GET.get(n)}
@@ -231,10 +234,14 @@ def _chosen(chosen: dict[str, str], names: dict[str, str]) -> str:
     return " → ".join(words)
 
 
-def _may(request: AuthedRequest, found: GradeRun) -> dict[str, bool]:
+def _may(request: AuthedRequest, found: GradeRun) -> dict[str, Any]:
     user, state, states = request.user, found.state, GradeRun.State
     may_run = may(user, "grading.run", found.office)
+    is_under_way = state in (states.COMPUTING, states.APPROVED)
+    stuck = grade_runs.stuck_jobs(found) if is_under_way else []
     return {
+        "stuck": stuck,
+        "may_resume": may_run and bool(stuck),
         "may_propose": may_run and state == states.COMPUTED,
         "may_approve": state == states.PROPOSED
         and may(user, "grading.approve", found.office)
@@ -263,13 +270,19 @@ def _figures(
             if all(row[name] == value for name, value in wanted.items())
         )
 
-    flows = []
+    flows, bands = [], []
     for was in (*names, ""):
         wanted = {"was": was} if was else {"move": Move.NEW}
         if whole := total(**wanted):
             cells = [(code, total(grade=code, **wanted)) for code in names]
             shares = [(code, n, round(100 * n / whole)) for code, n in cells]
             flows.append((was, names.get(was, ""), whole, shares))
+            left = names.get(was) or _("None yet")
+            bands += [
+                (left, names[code], n, _direction(was, code, list(names)))
+                for code, n in cells
+                if n
+            ]
     children = Office.objects.filter(
         path__startswith=found.office.path, depth=found.office.depth + 1
     )
@@ -291,14 +304,28 @@ def _figures(
         "spread": [(code, name, total(grade=code)) for code, name in names.items()],
         "moves": [(move, label, total(move=move)) for move, label in Move.choices],
         "flows": flows,
+        "picture": flow(
+            bands,
+            [*names.values(), _("None yet")],
+            label=_("From the grade in force to that of the run"),
+        ),
         "by_office": by_office,
     }
+
+
+def _direction(was: str, code: str, codes: list[str]) -> str:
+    """Whether a way leads up, down, nowhere, or into the grades for the first time."""
+    if not was:
+        return "new"
+    before, after = codes.index(was), codes.index(code)
+    return "same" if before == after else "up" if after < before else "down"
 
 
 RUN_ACTS = {
     "propose": grade_runs.propose_run,
     "approve": grade_runs.approve_run,
     "cancel": grade_runs.cancel_run,
+    "resume": grade_runs.resume_run,
 }
 
 

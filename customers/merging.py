@@ -51,7 +51,7 @@ CHOSEN = (
     "parent",
     "verified_on",
 )
-STAYS = {"Usage", "UsageMonth", "UsageDay", "DuplicatePair", "Merge"}
+STAYS = {"Usage", "UsageMonth", "UsageDay", "KeyMonth", "DuplicatePair", "Merge"}
 
 
 def differing(survivor: Customer, loser: Customer) -> list[str]:

@@ -166,9 +166,11 @@ def _opportunity_entry(row: Opportunity) -> None:
 
 @transaction.atomic
 def finish_task(task: Task, *, by: User) -> None:
-    """Tick a task off; twice is once."""
+    """Tick a task off; twice is once. Refused("task.alert") for what an answer ends."""
     row = Task.objects.select_for_update().get(pk=task.pk)
     require(by, "task.view", row.customer.office)
+    if row.alert:
+        raise Refused("task.alert", _("Answer the alert: say what came of it."))
     if row.done_at is None:
         row.done_at, row.done_by = now(), by
         row.save(update_fields=["done_at", "done_by"])

@@ -127,6 +127,8 @@ def _erase(customer: Customer) -> None:
         recipients.destroy(listed, by=None)
     customer.opportunities.update(title=ERASED, problems="", evaluation="")
     Task.objects.filter(customer=customer, done_at=None).delete()
+    customer.alerts.exclude(state="closed").delete()
+    customer.alerts.update(note="")
     ImportedChange.objects.filter(table="Customer", row=customer.pk).delete()
     merges = Merge.objects.filter(Q(loser=customer) | Q(survivor=customer))
     merges.update(replaced="")

@@ -10,19 +10,21 @@ from datetime import date, timedelta
 from typing import Any
 
 from django.db.models import Count, Q, Sum
-from django.db.models.functions import ExtractIsoWeekDay
+from django.db.models.functions import ExtractIsoWeekDay, ExtractMonth
 from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from customers.alert_words import said
 from customers.ledger import CONTRACT_ALERT_DAYS, Ageing, ageing_of
-from customers.models import Customer, UsageDay
+from customers.models import Alert, Customer, UsageDay
 from customers.queries import member_ids
 
 BIRTHDAY_DAYS = 7
 HABIT_DAYS = 90
 HABIT_WEEKS = 6  # so many posting days at least, and
 HABIT_SHARE = 0.6  # this share of them on one weekday
+NUMBERED = ("weekday", "month")  # habits that are numbers: none is empty
 ORDER = {"bad": 0, "warn": 1, "info": 2}
 
 
@@ -39,11 +41,12 @@ class Point:
 def points_of(
     customer: Customer, today: date | None = None, *, ageing: Ageing | None = None
 ) -> list[Point]:
-    """The points of a customer, the most urgent first. Cost: 10 queries, constant."""
+    """The points of a customer, the most urgent first. Cost: 11 queries, constant."""
     today = today or localdate()
     ageing = ageing or ageing_of(customer, today)
     found = [
         *_signals(customer),
+        *_alerts(customer),
         *_arrears(ageing),
         *_contracts(customer, today),
         *_birthdays(customer, today),
@@ -61,6 +64,15 @@ def _signals(customer: Customer) -> Iterator[Point]:
             "%(n)s complaint is open", "%(n)s complaints are open", open_now
         )
         yield Point(text % {"n": open_now}, "bad", "message-square-warning")
+
+
+def _alerts(customer: Customer) -> Iterator[Point]:
+    """The gravest open alert stands for all."""
+    live = customer.alerts.exclude(state="closed").select_related("rule")
+    if gravest := live.first():
+        tone = "bad" if gravest.level >= Alert.GRAVE else "warn"
+        text = _("About to leave? %(reason)s") % {"reason": said(gravest)}
+        yield Point(text, tone, "bell-ring")
 
 
 def _arrears(ageing: Ageing) -> Iterator[Point]:
@@ -166,9 +178,9 @@ class Behaviour:
 
 
 def behaviour_of(customer: Customer, today: date | None = None) -> list[Behaviour]:
-    """Products, weekdays, destinations and payment of the last year (R-CUS-47, R-CUS-50).
+    """Products, weekdays, months, destinations and payment of the last year (R-CUS-47, R-CUS-50).
 
-    Reads the sums by day only. Cost: five queries.
+    Reads the sums by day only. Cost: six queries.
     """
     today = today or localdate()
     days = UsageDay.objects.filter(
@@ -185,19 +197,26 @@ def behaviour_of(customer: Customer, today: date | None = None) -> list[Behaviou
                 for n, share in sorted(_shares(by_weekday, "weekday"))
             ],
         ),
+        (_("Months"), _months(days)),
         (_("Destinations"), _shares(days, "region")),
         (_("Payment"), _shares(days, "payment")),
     ]
     return [Behaviour(label, parts) for label, parts in found if parts]
 
 
-def _shares(days: Any, column: str) -> list[tuple[Any, float]]:
+def _months(days: Any) -> list[tuple[str, float]]:
+    """Shares of the calendar's months, in their order: the season."""
+    by_month = _shares(days.annotate(month=ExtractMonth("day")), "month", most=12)
+    return [(_("Month %(n)s") % {"n": n}, share) for n, share in sorted(by_month)]
+
+
+def _shares(days: Any, column: str, *, most: int = 7) -> list[tuple[Any, float]]:
     rows = (
-        days.exclude(**{column: ""} if column != "weekday" else {"weekday": 0})
+        days.exclude(**({column: ""} if column not in NUMBERED else {column: 0}))
         .values(column)
         .annotate(revenue=Sum("revenue"))
         .order_by("-revenue")
     )
     found = [(row[column], row["revenue"]) for row in rows if row["revenue"] > 0]
     total = sum(revenue for _name, revenue in found)
-    return [(name, float(100 * revenue / total)) for name, revenue in found[:7]]
+    return [(name, float(100 * revenue / total)) for name, revenue in found[:most]]

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from crm.access.capabilities import AuthedRequest, needs
+from crm.errors import Refused
 from crm.web import keyset_page
 from customers import notes
 from customers.ledger import CONTRACT_ALERT_DAYS
@@ -75,8 +76,11 @@ def today(request: AuthedRequest) -> HttpResponse:
 @needs("task.view")
 def done(request: AuthedRequest, pk: int) -> HttpResponse:
     task = get_object_or_404(Task.objects.visible_to(request.user), pk=pk)
-    notes.finish_task(task, by=request.user)
-    messages.success(request, _("Done."))
+    try:
+        notes.finish_task(task, by=request.user)
+        messages.success(request, _("Done."))
+    except Refused as refusal:
+        messages.error(request, str(refusal))
     return redirect("customers:today")
 
 

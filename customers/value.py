@@ -11,14 +11,13 @@ from typing import Any
 
 import numpy as np
 from django.db import connection
-from django.utils.timezone import localdate
 
 from crm.jobs.models import Job
-from crm.jobs.services import enqueue
 from crm.org.models import Office
 from customers import lifetime
 from customers.models import Customer, CustomerValue, ValueFit, ValueTally
 from customers.models.value import AT_RISK
+from customers.shards import offices_in, spread
 
 FIT_MOST = 50_000  # customers that a fit reads; more do not move its third figure
 CHUNK = 5_000
@@ -151,26 +150,15 @@ def expected(made: ValueFit, found: Histories, weeks: float) -> np.ndarray:
 def spread_step(job: Job) -> bool:
     """Job: one job for each prefecture and one for what the province itself keeps, so that
     several workers share the night."""
-    today = localdate()
-    for office in Office.objects.active().filter(depth__lte=2):
-        params = {"office": office.code, "until": f"{today}"}
-        enqueue("customers.value", params, key=f"value:{job.pk}:{office.code}")
+    spread("customers.value", job)
     return True
-
-
-def _shard(office: Office) -> list[int]:
-    """The offices that one job values: a prefecture with all below, a province alone."""
-    if office.depth == 1:
-        return [office.pk]
-    inside = Office.objects.filter(path__startswith=office.path)
-    return list(inside.values_list("pk", flat=True))
 
 
 def value_step(job: Job) -> bool:
     """Job: fit an office (first step), value its customers by chunks, then score them."""
     office = Office.objects.get(code=job.params["office"])
-    until = date.fromisoformat(job.params["until"])
-    place, offices = job.cursor.get("after"), _shard(office)
+    until = date.fromisoformat(job.params["day"])
+    place, offices = job.cursor.get("after"), offices_in(office)
     if place is None:
         made = fit(office, until, _histories(until, IN_OFFICE, {"offices": offices}))
         job.cursor = {"after": 0, "fit": made.pk}
@@ -295,10 +283,12 @@ AND (v.recency, v.frequency, v.money, v.frequency_class, v.value_class)
     IS DISTINCT FROM (r, f, m, often, worth)"""
 TALLY = """
 INSERT INTO customers_valuetally
-    (office_id, value_class, frequency_class, customers, at_risk, value_12)
+    (office_id, value_class, frequency_class, customers, at_risk, value_12, active,
+     repeaters, months_12)
 SELECT c.office_id, v.value_class, v.frequency_class, count(*),
        count(*) FILTER (WHERE v.alive < %(risk)s AND v.value_class <> 'low'),
-       sum(v.value_12)
+       sum(v.value_12), count(*) FILTER (WHERE v.days_12 > 0),
+       count(*) FILTER (WHERE v.days_12 > 1), coalesce(sum(v.months_12), 0)
 FROM customers_customervalue v JOIN customers_customer c ON c.id = v.customer_id
 WHERE c.office_id = ANY(%(offices)s) AND c.merged_into_id IS NULL AND c.erased_at IS NULL
 GROUP BY 1, 2, 3"""

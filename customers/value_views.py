@@ -53,8 +53,12 @@ def _matrix(office: Office) -> tuple[list[tuple[Any, list]], dict[str, Any]]:
         )
         for value, label in Level.choices
     ]
-    names = ("customers", "at_risk", "value_12")
-    return rows, inside.aggregate(**{name: Sum(name) for name in names})
+    names = ("customers", "at_risk", "value_12", "active", "repeaters", "months_12")
+    found_sums = inside.aggregate(**{name: Sum(name) for name in names})
+    active = found_sums["active"] or 0
+    found_sums["repeat_rate"] = found_sums["repeaters"] / active if active else None
+    found_sums["loyalty"] = found_sums["months_12"] / active if active else None
+    return rows, found_sums
 
 
 @needs("value.view")

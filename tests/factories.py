@@ -25,15 +25,20 @@ from crm.org.models import Office
 from customers.grade_runs import save_scheme, start_run
 from customers.grading import PRESETS
 from customers.models import (
+    Alert,
     Customer,
     DuplicatePair,
+    Forecast,
     GradeRun,
     GradeScheme,
+    KeyMonth,
     Organisation,
     Recipient,
     RecipientList,
     Task,
+    WatchRule,
 )
+from customers.queries import add_months
 from customers.recipients import count as count_recipients
 from customers.recipients import judge, open_list
 from customers.records import create_customer
@@ -198,6 +203,46 @@ def task(about: Customer, assignee: User | None) -> Task:
         assignee=assignee,
         source=f"test:{next(numbers)}",
     )
+
+
+def alert(customer: Customer) -> Alert:
+    """An open alert of a rule of the customer's office."""
+    rule = WatchRule.objects.create(
+        office=customer.office, kind="year", level=1, percent=10, segments=["contract"]
+    )
+    return Alert.objects.create(
+        rule=rule,
+        customer=customer,
+        level=1,
+        episode="2026-10-01",
+        evidence={"month": "2026-10-01", "now": 1, "then": 9, "expected": 9},
+        raised_at=now(),
+        due_on=localdate(),
+        owner=customer.manager,
+    )
+
+
+def judged(customer: Customer) -> None:
+    """A month of a key customer, and a forecast of the office: for pages of figures."""
+    month = add_months(localdate(), -1)
+    KeyMonth.objects.create(
+        month=month,
+        customer=customer,
+        office=customer.office,
+        pieces=7,
+        revenue=70,
+        base_pieces=8,
+        base_revenue=80,
+    )
+    for ahead, actual in enumerate([9, None]):
+        Forecast.objects.create(
+            office=customer.office,
+            product="标快",
+            month=add_months(month, ahead),
+            pieces=8.5,
+            naive=8,
+            actual=actual,
+        )
 
 
 def complaint(by: User, where: Office, **facts) -> Complaint:

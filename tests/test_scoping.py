@@ -109,6 +109,16 @@ ROUTES = {
     "customers:run_act": Route("grading.run", "post", "run_act"),
     "customers:override_act": Route("grading.override", "post", "override"),
     "customers:grade": Route("customer.view", of="customer"),
+    "customers:alerts": Route("alert.view"),
+    "customers:alert": Route("alert.view", of="alert"),
+    "customers:alert_take": Route("alert.answer", "post", "alert"),
+    "customers:watch_rules": Route("watch.view"),
+    "customers:watch_rule_new": Route("watch.edit"),
+    "customers:watch_usual": Route("watch.edit", "post"),
+    "customers:watch_rule": Route("watch.edit", of="watch_rule"),
+    "customers:movement": Route("movement.view"),
+    "customers:movement_file": Route("movement.view"),
+    "customers:forecast": Route("forecast.view"),
     "customers:values": Route("value.view"),
     "customers:value": Route("customer.view", of="customer"),
     "customers:data_quality": Route("quality.view"),
@@ -174,6 +184,13 @@ ROUTES = {
         "customer.merge", "post", "api_customer", rows_for="nobody"
     ),
     "api-customer-detail": Route("customer.view", of="api_customer"),
+    "api-alert-list": Route("alert.view"),
+    "api-alert-detail": Route("alert.view", of="alert"),
+    "api-alert-answer": Route("alert.answer", "post", "alert"),
+    "api-grade-run-list": Route("grading.view"),
+    "api-grade-run-detail": Route("grading.view", of="grade_run"),
+    "api-forecast-list": Route("forecast.view"),
+    "api-movement-list": Route("movement.view"),
     "api-complaint-list": Route("complaint.view"),
     "api-complaint-detail": Route("complaint.view", of="api_complaint"),
 }
@@ -236,7 +253,10 @@ def things(cast, where, owner, agent) -> dict:
     )
     listed = make.recipient_list(customer)
     recipient = make.recipient(listed)
+    alert = make.alert(customer)
     return {
+        "alert": {"pk": alert.pk},
+        "watch_rule": {"pk": alert.rule_id},
         "scheme": {"pk": scheme.pk},
         "scheme_act": {"pk": scheme.pk, "action": "copy"},
         "grade_run": {"pk": run.pk},
@@ -281,6 +301,8 @@ MISSING = {
         [
             "customer",
             "api_customer",
+            "alert",
+            "watch_rule",
             "account",
             "posting",
             "day",

@@ -17,7 +17,7 @@ from crm import text
 from crm.access.models import Posting, User
 from crm.audit import services as audit
 from crm.dashboards import retention
-from crm.demo import grading, names, province, records
+from crm.demo import grading, names, province, records, watch
 from crm.jobs.running import run_inline
 from crm.jobs.services import enqueue
 from crm.notify.services import queue_message
@@ -29,6 +29,7 @@ from crm.transfer.models import SourceFile
 from crm.transfer.targets import Run
 from customers.models import Customer, TimelineEntry
 from customers.queries import add_months
+from customers.seasons import spring_festival
 from customers.usage_import import load
 
 SEED = 20261121
@@ -78,6 +79,7 @@ def seed() -> dict[str, int]:
     records.finish(rng, customers, users)
     grading.seed(offices[province.PROVINCE[0]], users)
     complaints = _complaints(rng, customers, users, offices)
+    watch.seed(rng, offices[province.PROVINCE[0]], users)
     base, current = retention.default_periods(today)
     for earlier in range(retention.TREND_POINTS):
         root = offices[province.PROVINCE[0]]
@@ -181,26 +183,33 @@ def _customers(
     return customers
 
 
+KINDS_OF_LIFE = ["stays", "steady", "leaves", "comes", "returns"]
+
+
 def _usage(rng: Random, customers: list[Customer], today: date) -> int:
     """Thirteen months: some stay, some leave halfway, some come later, some come back.
 
-    Those who come back also sent something in the month before the thirteen.
+    Of the year before, those who stay or leave have the like, with a rush before the
+    Spring Festival; those who come back sent something in its last month.
     """
-    months = [add_months(today, back) for back in range(-13, 1)]
+    months = [add_months(today, back) for back in range(-25, 1)]
     per_office: dict[int, list[list]] = {}
     office_of = {}
     for customer in customers:
         if customer.segment == "prospect":
             continue
-        life = rng.choices(["stays", "leaves", "comes", "returns"], [62, 17, 16, 5])[0]
+        life = rng.choices(KINDS_OF_LIFE, [37, 25, 17, 16, 5])[0]
         size = rng.lognormvariate(1.5, 1.0)
         lines = per_office.setdefault(customer.office_id, [])
         office_of[customer.office_id] = customer.office
         for index, month in enumerate(months):
-            if not _is_active(rng, life, index):
+            if not _is_active(rng, life, index - 12):
                 continue
-            for _sale in range(rng.randint(1, 4)):
-                day = month + timedelta(days=rng.randint(0, 27))
+            days = [
+                month + timedelta(days=rng.randint(0, 27))
+                for _sale in range(rng.randint(1, 4))
+            ]
+            for day in days + _rush(rng, month):
                 if day > today:
                     continue
                 pieces = max(1, int(size * rng.uniform(0.5, 1.8)))
@@ -224,13 +233,24 @@ def _usage(rng: Random, customers: list[Customer], today: date) -> int:
     return sum(len(lines) for lines in per_office.values())
 
 
+def _rush(rng: Random, month: date) -> list[date]:
+    """More days with a sale in the three weeks before the Spring Festival."""
+    eve = spring_festival(month.year) - timedelta(days=4)
+    days = [eve - timedelta(days=rng.randint(0, 20)) for _sale in range(4)]
+    return [day for day in days if (day.year, day.month) == (month.year, month.month)]
+
+
 def _is_active(rng: Random, life: str, month: int) -> bool:
-    """Whether a customer sends in the month-th of fourteen months."""
+    """Whether a customer sends in the month-th of fourteen months, or before them."""
+    if life == "steady":
+        return rng.random() < 0.96
+    if month < 0:
+        return life in ("stays", "leaves") and rng.random() < 0.7
     if life == "returns":
         return month == 0 or (month > 7 and rng.random() < 0.6)
     silent = {
-        "stays": month < 1,
-        "leaves": month not in range(1, 7),
+        "stays": False,
+        "leaves": month > 6,
         "comes": month < 8,
     }
     return not silent[life] and rng.random() < 0.6

@@ -30,15 +30,20 @@ def _connection():
     )
 
 
-def ring(job_id: int) -> bool:
-    """Tell the workers of a job; return whether the broker took it."""
+def ring(job_id: int, kind: str) -> bool:
+    """Tell the workers of a job's kind; return whether the broker took it."""
     global _silent_until  # noqa: PLW0603 - per process, as the broker's state is
     if time.monotonic() < _silent_until:
         return False
     try:
         with _connection() as connection:
+            is_analytic = kind in settings.ANALYTICS_KINDS
             app.send_task(
-                "crm.jobs.tasks.run_job", [job_id], connection=connection, retry=False
+                "crm.jobs.tasks.run_job",
+                [job_id],
+                connection=connection,
+                retry=False,
+                queue=settings.ANALYTICS_QUEUE if is_analytic else None,
             )
     except Exception as error:  # noqa: BLE001 - any broker fault is the same to the caller
         _silent_until = time.monotonic() + PAUSE_SECONDS
@@ -47,8 +52,8 @@ def ring(job_id: int) -> bool:
     return True
 
 
-def ring_on_commit(job_id: int) -> None:
-    transaction.on_commit(lambda: ring(job_id))
+def ring_on_commit(job_id: int, kind: str) -> None:
+    transaction.on_commit(lambda: ring(job_id, kind))
 
 
 def broker_answers() -> bool:

@@ -31,5 +31,16 @@ def enqueue(
     else:
         job, created = Job.objects.get_or_create(key=key, defaults=fields)
     if created:
-        bell.ring_on_commit(job.pk)
+        bell.ring_on_commit(job.pk, kind)
     return job
+
+
+@transaction.atomic
+def retry(job: Job) -> bool:
+    """Queue a failed job again from where it stood; whether it was failed."""
+    failed = Job.objects.filter(pk=job.pk, state=Job.State.FAILED)
+    facts = {"attempts": 0, "due_at": now(), "finished_at": None, "error": ""}
+    if not failed.update(state=Job.State.QUEUED, **facts):
+        return False
+    bell.ring_on_commit(job.pk, job.kind)
+    return True

@@ -15,18 +15,16 @@ from crm.jobs.models import Job
 def run_job(job_id: int) -> None:
     """Safe to run any number of times: see running.claim."""
     if running.run(job_id):
-        bell.ring(job_id)
+        bell.ring(job_id, Job.objects.values_list("kind", flat=True).get(pk=job_id))
 
 
 @shared_task
 def sweep() -> None:
     """Take due slots, then run what waits: queued and unheard, or left by the dead."""
     schedule.run_due()
-    waiting = (
-        Job.objects.claimable(now()).order_by("due_at").values_list("pk", flat=True)
-    )
-    for job_id in list(waiting[:20]):
-        bell.ring(job_id)
+    waiting = Job.objects.claimable(now()).order_by("due_at")
+    for job_id, kind in list(waiting.values_list("pk", "kind")[:20]):
+        bell.ring(job_id, kind)
 
 
 @worker_ready.connect

@@ -65,6 +65,12 @@ def percent(value: float | None) -> str:
 
 
 @register.filter
+def whole(value: Any) -> str:
+    """A count with thousands set off; in both languages alike."""
+    return "" if value in (None, "") else f"{value:,.0f}"
+
+
+@register.filter
 def money(value: Any) -> str:
     return f"{value:,.2f}"
 

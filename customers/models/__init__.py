@@ -38,11 +38,17 @@ from customers.models.recipients import (
 )
 from customers.models.usage import Usage, UsageDay, UsageMonth, UsageRef
 from customers.models.value import CustomerValue, ValueFit, ValueTally
+from customers.models.watch import (
+    Alert,
+    CustomerTrend,
+    Forecast,
+    KeyMonth,
+    ServiceEffect,
+    WatchRule,
+)
 
 __all__ = [
-    "CustomerGrade",
-    "CustomerValue",
-    "DataQuality",
+    "Alert",
     "Consent",
     "ContactPerson",
     "Contract",
@@ -50,11 +56,16 @@ __all__ = [
     "CorrectionRequest",
     "Customer",
     "CustomerAddress",
+    "CustomerGrade",
     "CustomerPhone",
     "CustomerQuerySet",
+    "CustomerTrend",
+    "CustomerValue",
+    "DataQuality",
     "DuplicatePair",
     "Export",
     "ExternalId",
+    "Forecast",
     "GradeAssessment",
     "GradeChange",
     "GradeOverride",
@@ -63,6 +74,7 @@ __all__ = [
     "GradeTally",
     "Household",
     "ImportedChange",
+    "KeyMonth",
     "Merge",
     "MergedRows",
     "Opportunity",
@@ -73,6 +85,7 @@ __all__ = [
     "RecipientVersion",
     "SavedView",
     "SegmentChange",
+    "ServiceEffect",
     "ServicePoint",
     "Task",
     "TimelineEntry",
@@ -82,4 +95,5 @@ __all__ = [
     "UsageRef",
     "ValueFit",
     "ValueTally",
+    "WatchRule",
 ]

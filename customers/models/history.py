@@ -220,6 +220,12 @@ class Task(models.Model):
     def __str__(self) -> str:
         return self.title
 
+    @property
+    def alert(self) -> int | None:
+        """The alert that it is done by answering."""
+        kind, _sep, pk = self.source.partition(":")
+        return int(pk) if kind == "alert" else None
+
 
 class Opportunity(models.Model):
     """A chance of business or a cooperation project (R-CUS-30, R-CUS-63)."""

@@ -113,6 +113,9 @@ class ValueTally(models.Model):
     customers = models.PositiveIntegerField()
     at_risk = models.PositiveIntegerField()
     value_12 = models.DecimalField(max_digits=18, decimal_places=2)
+    active = models.PositiveIntegerField(default=0)  # with a purchase in twelve months
+    repeaters = models.PositiveIntegerField(default=0)  # of those, more than one day
+    months_12 = models.PositiveIntegerField(default=0)  # of the active, with purchases
 
     class Meta:
         constraints = [

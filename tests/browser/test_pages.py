@@ -30,6 +30,12 @@ PAGES = {
         "/customers/recipients/{recipient}/",
         "/customers/quality/",
         "/customers/value/",
+        "/customers/alerts/",
+        "/customers/alerts/{alert}/",
+        "/customers/watch/",
+        "/customers/watch/new/",
+        "/customers/movement/",
+        "/customers/forecast/",
         "/customers/grading/",
         "/customers/grading/schemes/new/",
         "/customers/grading/schemes/{scheme}/",
@@ -70,7 +76,9 @@ def test_pages_are_accessible_and_fit(site, place, width, theme, language):
         "user": place.lin.pk,
         "entry": make.entry(place.wuhan).pk,
         "pair": make.pair(customer, make.customer(place.wuhan)).pk,
+        "alert": make.alert(customer).pk,
     }
+    make.judged(customer)
     site.set_viewport_size({"width": width, "height": 900})
     for cookie, value in (("theme", theme), ("language", language)):
         site.context.add_cookies([{"name": cookie, "value": value, "url": site.base}])

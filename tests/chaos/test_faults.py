@@ -82,6 +82,63 @@ def test_a_killed_worker_loses_no_line_of_an_import(product, tmp_path):
     assert (rows, distinct) == (300_000, 300_000)
 
 
+CROWD = """
+INSERT INTO customers_customer (office_id, code, kind, segment, name, pinyin, initials,
+                                name_bigrams, created_at)
+SELECT o.id, 'K' || o.id || '-' || n, 'corporate', 'contract', 'K' || n, 'k', 'k', '{}', now()
+FROM org_office o, generate_series(1, 12000) n WHERE o.level = 'prefecture';
+INSERT INTO customers_usagemonth (customer_id, month, lines, pieces, revenue, cost, is_summed)
+SELECT c.id, date '2026-01-01' + (m || ' months')::interval, 1, 1, 1 + (c.id * 7919 + m) %% 90000,
+       0, true
+FROM customers_customer c, generate_series(0, 8) m WHERE c.code LIKE 'K%%';
+SELECT count(*) FROM customers_customer WHERE code LIKE 'K%%'"""
+RUN = (
+    "from customers.grade_runs import start_run; from customers.models import GradeScheme; "
+    "from datetime import date; s = GradeScheme.objects.order_by('pk').first(); "
+    "print(start_run(s, s.office, date({}), by=None).pk)"
+)
+STATE = "SELECT state FROM customers_graderun WHERE id = {}"
+DIFFERENT = """
+SELECT count(*) FROM customers_gradeassessment a FULL JOIN customers_gradeassessment b
+    ON a.customer_id = b.customer_id AND b.run_id = {} WHERE a.run_id = {}
+AND (a.grade, a.score, a.place, a.rule) IS DISTINCT FROM (b.grade, b.score, b.place, b.rule)"""
+
+
+@pytest.mark.timeout(600)
+def test_three_kills_of_a_worker_leave_the_same_grades_as_none(product):
+    """Each killed part is taken up again when its lease ends; nobody is graded twice."""
+    (number,) = query(product, CROWD.replace("%%", "%"))
+    first = int(product.manage("shell", "-v0", "-c", RUN.format("2026, 10, 30")).stdout)
+    kills, until = 0, time.monotonic() + 500
+    while query(product, STATE.format(first))[0] != "computed":
+        assert time.monotonic() < until
+        busy = "SELECT count(*) FROM jobs_job WHERE kind = 'customers.grade'"
+        if kills < 3 and query(product, f"{busy} AND state = 'running'")[0]:
+            worker = psutil.Process(product.pid_of("worker"))
+            for process in [*worker.children(recursive=True), worker]:
+                process.kill()
+            kills += 1
+            product.wait_until_well()
+        time.sleep(0.01)
+    second = int(
+        product.manage("shell", "-v0", "-c", RUN.format("2026, 10, 31")).stdout
+    )
+    while query(product, STATE.format(second))[0] != "computed":
+        assert time.monotonic() < until
+        time.sleep(0.2)
+    graded = (
+        "SELECT count(*), count(DISTINCT customer_id) FROM customers_gradeassessment"
+    )
+    rows, distinct = query(product, f"{graded} WHERE run_id = {first}")
+    (other,) = query(product, DIFFERENT.format(second, first))
+    print(
+        f"kills={kills} customers={number} rows={rows} twice={rows - distinct} other={other}"
+    )
+    assert kills == 3
+    assert rows == distinct >= number
+    assert other == 0
+
+
 def office_pk(product) -> int:
     return query(product, "SELECT id FROM org_office WHERE code = '421300'")[0]
 

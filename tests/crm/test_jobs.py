@@ -58,7 +58,7 @@ def test_the_bell_rings_only_after_the_commit(
     db, monkeypatch, django_capture_on_commit_callbacks
 ):
     rung = []
-    monkeypatch.setattr(bell, "ring", rung.append)
+    monkeypatch.setattr(bell, "ring", lambda job_id, _kind: rung.append(job_id))
     with django_capture_on_commit_callbacks(execute=True):
         job = enqueue("test.count")
         assert rung == []
@@ -156,7 +156,7 @@ def test_a_dead_broker_costs_little_and_is_left_alone_for_a_while(
     monkeypatch.setattr(bell, "_silent_until", 0.0)
     settings.CELERY_BROKER_URL = "redis+socket:///nowhere/valkey.sock"
     began = time.monotonic()
-    assert not bell.ring(1)
+    assert not bell.ring(1, "notify.deliver")
     assert time.monotonic() - began < 1
     assert bell._silent_until > time.monotonic()
     assert not bell.broker_answers()
@@ -200,3 +200,13 @@ def test_the_driver_is_psycopg2():
     assert not is_psycopg3
     assert django_settings.DATABASES["default"]["ENGINE"].endswith("postgresql")
     assert not django_settings.DATABASES["default"]["ATOMIC_REQUESTS"]
+
+
+def test_heavy_kinds_ring_in_a_queue_of_their_own(monkeypatch, settings):
+    rung = []
+    monkeypatch.setattr(
+        bell.app, "send_task", lambda *a, **kw: rung.append(kw["queue"])
+    )
+    assert bell.ring(1, "customers.value")
+    assert bell.ring(1, "notify.deliver")
+    assert rung == [settings.ANALYTICS_QUEUE, None]

@@ -6,8 +6,9 @@ from decimal import Decimal
 import pytest
 from django.core.exceptions import PermissionDenied
 from django.urls import reverse
-from django.utils.timezone import localdate
+from django.utils.timezone import localdate, now
 
+from crm.charts import flow
 from crm.errors import Refused
 from crm.jobs.models import Job
 from crm.jobs.running import run_inline
@@ -261,3 +262,53 @@ def test_a_grade_without_a_code_and_an_unknown_office_are_told(client, cast):
         answer = client.post(new, data | change)
         assert answer.status_code == 422
         assert field in answer.context["form"].errors
+
+
+def test_a_run_whose_part_fails_says_so_and_is_resumed(client, cast, monkeypatch):
+    make.customer(cast.wuchang, segment="contract")
+    run = grade_runs.start_run(scheme_of(cast.wuhan), cast.wuhan, UNTIL, by=None)
+    job = Job.objects.get(kind="customers.grade")
+    monkeypatch.setattr(
+        "customers.grade_runs.statement", lambda *_args, **_kw: "SELECT 1 / 0"
+    )
+    for _attempt in range(3):
+        Job.objects.update(due_at=now())
+        run_inline(job)
+    assert job.state == "failed"
+    make.sign_in(client, cast.chen)
+    page = client.get(run.get_absolute_url()).content.decode()
+    assert "division by zero" in page
+    assert "Resume" in page
+    polled = {"HTTP_HX_REQUEST": "true", "HTTP_HX_TARGET": "progress"}
+    assert client.get(run.get_absolute_url(), **polled).headers["HX-Refresh"] == "true"
+    monkeypatch.undo()
+    act = reverse("customers:run_act", args=[run.pk, "resume"])
+    for _twice in range(2):
+        client.post(act)
+    assert run_inline(job).state == "done"
+    run.refresh_from_db()
+    assert (run.state, run.customers) == ("computed", 1)
+    with pytest.raises(Refused):
+        grade_runs.resume_run(run, by=cast.chen)
+
+
+def test_the_reasons_are_a_page_of_their_own_to_print(client, cast):
+    customer = make.customer(cast.wuchang, segment="contract", manager=cast.zhao)
+    publish(compute(scheme_of(cast.wuhan)), cast)
+    make.sign_in(client, cast.zhao)
+    url = reverse("customers:grade", args=[customer.pk])
+    page = client.get(url).content.decode()
+    assert "data-print" in page
+    assert '<details class="data" open>' in page
+    part = client.get(url, HTTP_HX_REQUEST="true").content.decode()
+    assert "data-print" not in part
+
+
+def test_the_flow_picture_holds_every_customer_once():
+    bands = [("gold", "gold", 5, "same"), ("gold", "vip", 2, "down")]
+    drawn = flow([*bands, ("<b>", "vip", 3, "new")], ["gold", "vip", "<b>"], label="x")
+    assert drawn.count('<path class="band') == 3
+    assert "gold 7" in drawn
+    assert "vip 5" in drawn
+    assert "&lt;b&gt; 3" in drawn
+    assert flow([], [], label="x") == ""

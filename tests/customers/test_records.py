@@ -432,7 +432,7 @@ def test_the_page_costs_the_same_whatever_hangs_on_it(
     summary = reverse("customers:summary", args=[firm.pk])
     with django_assert_num_queries(9):
         client.get(url)
-    with django_assert_num_queries(18):
+    with django_assert_num_queries(19):
         client.get(summary)
     for number in range(12):
         records.add_phone(firm, f"1390001{number:04d}")
@@ -441,7 +441,7 @@ def test_the_page_costs_the_same_whatever_hangs_on_it(
         notes.add_note(firm, by=cast.zhao, kind="news", text="x")
     with django_assert_num_queries(9):
         client.get(url)
-    with django_assert_num_queries(18):
+    with django_assert_num_queries(19):
         client.get(summary)
     panels = ("phones", "contacts", "points", "addresses", "contracts", "tasks")
     for name in panels:

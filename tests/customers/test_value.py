@@ -39,7 +39,7 @@ def sent(customer, *days: int, revenue: int = 100, until: date = UNTIL) -> None:
 
 
 def value_all(office, until: date = UNTIL):
-    params = {"office": office.code, "until": f"{until}"}
+    params = {"office": office.code, "day": f"{until}"}
     job = run_inline(enqueue("customers.value", params))
     assert job.state == "done", job.error
     return job
@@ -101,7 +101,7 @@ def test_the_job_values_every_customer_once_and_again_is_the_same(cdnow):
 @pytest.mark.parametrize("place", ["customers.value._store", "customers.value._score"])
 def test_a_run_that_dies_anywhere_gives_the_same(cdnow, monkeypatch, place):
     monkeypatch.setattr("customers.value.CHUNK", 500)
-    params = {"office": cdnow.wuhan.code, "until": "1997-09-30"}
+    params = {"office": cdnow.wuhan.code, "day": "1997-09-30"}
     times = []
 
     def dies(*arguments, **options):
@@ -221,6 +221,11 @@ def test_every_number_of_the_page_opens_exactly_its_customers(client, cast):
         for worth, often, number in cells:
             query = {"value": worth, "often": often}
             assert len(client.get(url, query).context["page"].rows) == number
+    sums = page.context["sums"]
+    assert (sums["active"], sums["repeaters"]) == (12, 12)
+    assert sums["loyalty"] == pytest.approx(
+        sum(CustomerValue.objects.values_list("months_12", flat=True)) / 12
+    )
     assert client.get(url, {"value": "huge"}).status_code == 404
     assert client.get(url, {"office": cast.yichang.code}).status_code == 404
     make.sign_in(client, cast.zhao)

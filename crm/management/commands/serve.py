@@ -99,8 +99,9 @@ class Command(BaseCommand):
                 "--concurrency=2",
                 "--without-gossip",
                 "--without-mingle",
-            ]
-            + ["--loglevel=WARNING"],
+                f"--queues=celery,{settings.ANALYTICS_QUEUE}",
+                "--loglevel=WARNING",
+            ],
             "beat": [*celery, "beat", "--loglevel=WARNING"],
         }
 

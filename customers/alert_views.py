@@ -1,0 +1,197 @@
+"""Alerts to answer, movers of one's portfolio, and the rules behind them."""
+
+from django.contrib import messages
+from django.db.models import Count, F, Q, QuerySet
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.timezone import localdate
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from crm.access.capabilities import AuthedRequest, may, needs
+from crm.access.once import once
+from crm.access.scoping import offices_of
+from crm.charts import columns
+from crm.errors import Refused
+from crm.web import keyset_page
+from customers import alerts
+from customers.alert_forms import AlertFilter, AnswerForm, RuleForm
+from customers.alert_words import said
+from customers.models import Alert, Customer, CustomerTrend, Opportunity, WatchRule
+from customers.queries import months_of
+
+MOVERS = 5
+
+
+def _alerts(request: AuthedRequest) -> QuerySet[Alert]:
+    seen = Customer.objects.visible_to(request.user).filter(merged_into=None)
+    rows = Alert.objects.filter(customer__in=seen)
+    return rows.select_related("rule", "customer__office", "owner", "closed_by")
+
+
+@needs("alert.view")
+def alert_list(request: AuthedRequest) -> HttpResponse:
+    """Alerts of the customers that one sees, the gravest first; and one's own movers."""
+    form = AlertFilter(request.GET)
+    if not form.is_valid():
+        raise Http404
+    chosen = form.cleaned_data
+    page = keyset_page(
+        form.narrow(_alerts(request), request.user),
+        ["-level", "due_on", "pk"],
+        request.GET.get("after", ""),
+    )
+    for row in page.rows:
+        row.said = said(row)
+        row.shown_customer = row.customer.name_for(request.user)
+        row.is_late = row.state != Alert.State.CLOSED and row.due_on < localdate()
+    live = _alerts(request).exclude(state=Alert.State.CLOSED).order_by()
+    counts = dict(live.values_list("level").annotate(n=Count("pk")))
+    levels = sorted(WatchRule.Level.choices, reverse=True)
+    context = {
+        "page": page,
+        "chosen": chosen,
+        "tiles": [(value, label, counts.get(value, 0)) for value, label in levels],
+        "kinds": WatchRule.Kind.choices,
+        "states": Alert.State.choices,
+        "outcomes": Alert.Outcome.choices,
+        "movers": _movers(request),
+    }
+    return render(request, "customers/alerts.html", context)
+
+
+def _movers(request: AuthedRequest) -> list[tuple[str, list[CustomerTrend]]]:
+    """One's own customers whose month differs most from last year's, down and up."""
+    user = request.user
+    mine = Customer.objects.visible_to(user).filter(Q(manager=user) | Q(assistant=user))
+    rows = CustomerTrend.objects.filter(customer__in=mine, base__gt=0)
+    rows = rows.annotate(by=F("revenue") - F("base"))
+    rows = rows.select_related("customer__office")
+    found = [
+        (_("Less than last year"), list(rows.filter(by__lt=0).order_by("by")[:MOVERS])),
+        (
+            _("More than last year"),
+            list(rows.filter(by__gt=0).order_by("-by")[:MOVERS]),
+        ),
+    ]
+    for _label, group in found:
+        for row in group:
+            row.shown_customer = row.customer.name_for(user)
+            row.percent = round(100 * (row.revenue - row.base) / row.base)
+    return found
+
+
+@needs("alert.view")
+def alert(request: AuthedRequest, pk: int) -> HttpResponse:
+    """One alert: the evidence, thirteen months, what was tried; POST answers it."""
+    row = get_object_or_404(_alerts(request), pk=pk)
+    form, status = AnswerForm(request.POST or None), 200
+    may_answer = may(request.user, "alert.answer", row.customer.office)
+    if request.method == "POST" and may_answer:
+        status = 422
+        if form.is_valid():
+            try:
+                return redirect(once(request, lambda: _answered(request, row, form)))
+            except Refused as refusal:
+                form.add_error(None, str(refusal))
+    months = months_of(row.customer)
+    open_chances = Opportunity.objects.filter(customer=row.customer).exclude(
+        stage__in=["won", "lost"]
+    )
+    context = {
+        "alert": row,
+        "said": said(row),
+        "shown_customer": row.customer.name_for(request.user),
+        "form": form,
+        "may_answer": may_answer and row.state != Alert.State.CLOSED,
+        "is_mine": row.owner_id == request.user.pk and row.state == Alert.State.TAKEN,
+        "chart": columns(
+            [f"{one.month:%Y-%m}" for one in months],
+            [float(one.revenue) for one in months],
+            unit=_("yuan"),
+            label=_("Revenue by month"),
+        ),
+        "earlier": _alerts(request).filter(customer=row.customer).exclude(pk=pk)[:10],
+        "chances": open_chances[:5],
+    }
+    for one in context["earlier"]:
+        one.said = said(one)
+    return render(request, "customers/alert.html", context, status=status)
+
+
+def _answered(request: AuthedRequest, row: Alert, form: AnswerForm) -> str:
+    alerts.close_alert(row, by=request.user, **form.cleaned_data)
+    messages.success(request, _("Answered."))
+    return reverse("customers:alerts")
+
+
+@require_POST
+@needs("alert.answer")
+def alert_take(request: AuthedRequest, pk: int) -> HttpResponse:
+    row = get_object_or_404(_alerts(request), pk=pk)
+    try:
+        alerts.take_alert(row, by=request.user)
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+    return redirect(row)
+
+
+# --- rules ------------------------------------------------------------------------------
+
+
+def _rules(request: AuthedRequest) -> QuerySet[WatchRule]:
+    return WatchRule.objects.visible_to(request.user).select_related("office")
+
+
+@needs("watch.view")
+def rules(request: AuthedRequest) -> HttpResponse:
+    """The rules that hold for one's offices, what each has raised, and false alarms."""
+    found = list(_rules(request).order_by("office__path", "-level", "kind", "often"))
+    own = offices_of(request.user, "supervisor")
+    hits = alerts.hits_of(_rules(request), own)
+    for row in found:
+        row.hits = hits.get(row.pk)
+        row.may_edit = may(request.user, "watch.edit", row.office)
+    context = {"rules": found, "offices": own.filter(depth__lte=2)}
+    return render(request, "customers/watch_rules.html", context)
+
+
+@needs("watch.edit")
+def rule_new(request: AuthedRequest) -> HttpResponse:
+    return _edit(request, WatchRule(segments=["contract", "standard"]))
+
+
+@needs("watch.edit")
+def rule(request: AuthedRequest, pk: int) -> HttpResponse:
+    return _edit(request, get_object_or_404(_rules(request), pk=pk))
+
+
+def _edit(request: AuthedRequest, found: WatchRule) -> HttpResponse:
+    offices = offices_of(request.user, "supervisor")
+    form = RuleForm(request.POST or None, instance=found, offices=offices)
+    may_edit = found.pk is None or may(request.user, "watch.edit", found.office)
+    status = 200
+    if request.method == "POST" and may_edit:
+        status = 422
+        if form.is_valid():
+            return redirect(once(request, lambda: _saved(request, form)))
+    context = {"form": form, "rule": found, "may_edit": may_edit}
+    return render(request, "customers/watch_rule.html", context, status=status)
+
+
+def _saved(request: AuthedRequest, form: RuleForm) -> str:
+    alerts.save_rule(form.instance, by=request.user)
+    messages.success(request, _("Saved. The rule strikes from the coming night on."))
+    return reverse("customers:watch_rules")
+
+
+@require_POST
+@needs("watch.edit")
+def rules_usual(request: AuthedRequest) -> HttpResponse:
+    """Give an office the usual rules that it lacks."""
+    offices = offices_of(request.user, "supervisor").filter(depth__lte=2)
+    office = get_object_or_404(offices, code=request.POST.get("office", ""))
+    made = alerts.usual_rules(office, by=request.user)
+    messages.success(request, _("Rules made: %(n)s") % {"n": made})
+    return redirect("customers:watch_rules")
