@@ -191,7 +191,10 @@ def _saved(request: AuthedRequest, form: RuleForm) -> str:
 def rules_usual(request: AuthedRequest) -> HttpResponse:
     """Give an office the usual rules that it lacks."""
     offices = offices_of(request.user, "supervisor").filter(depth__lte=2)
-    office = get_object_or_404(offices, code=request.POST.get("office", ""))
+    office = offices.filter(code=request.POST.get("office", "")).first()
+    if office is None:
+        messages.error(request, _("Choose an office."))
+        return redirect("customers:watch_rules")
     made = alerts.usual_rules(office, by=request.user)
     messages.success(request, _("Rules made: %(n)s") % {"n": made})
     return redirect("customers:watch_rules")

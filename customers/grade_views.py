@@ -251,66 +251,76 @@ def _may(request: AuthedRequest, found: GradeRun) -> dict[str, Any]:
     }
 
 
+Tallies = list[dict[str, Any]]
+
+
+def _total(tallies: Tallies, **wanted: str) -> int:
+    """Customers of the tallies that have these values."""
+    return sum(
+        row["customers"]
+        for row in tallies
+        if all(row[name] == value for name, value in wanted.items())
+    )
+
+
 def _figures(
     request: AuthedRequest, found: GradeRun, names: dict[str, str]
 ) -> dict[str, Any]:
     """Distribution, moves, flows and offices, from the tallies of one's own offices."""
     own = offices_of(request.user, "supervisor")
-    tallies = list(
-        found.tallies.filter(office__in=own).values(
-            "office__path", "was", "grade", "move", "customers"
-        )
-    )
+    columns = ("office__path", "was", "grade", "move", "customers")
+    tallies = list(found.tallies.filter(office__in=own).values(*columns))
+    return {
+        "spread": [
+            (code, name, _total(tallies, grade=code)) for code, name in names.items()
+        ],
+        "moves": [
+            (move, label, _total(tallies, move=move)) for move, label in Move.choices
+        ],
+        "by_office": _by_office(found, tallies, names),
+        **_flows(tallies, names),
+    }
 
-    def total(**wanted: str) -> int:
-        """Customers of the tallies that have these values."""
-        return sum(
-            row["customers"]
-            for row in tallies
-            if all(row[name] == value for name, value in wanted.items())
-        )
 
-    flows, bands = [], []
+def _flows(tallies: Tallies, names: dict[str, str]) -> dict[str, Any]:
+    """From each grade in force to each of the run: as a table and as a picture."""
+    flows, bands, none = [], [], _("None yet")
     for was in (*names, ""):
         wanted = {"was": was} if was else {"move": Move.NEW}
-        if whole := total(**wanted):
-            cells = [(code, total(grade=code, **wanted)) for code in names]
+        if whole := _total(tallies, **wanted):
+            cells = [(code, _total(tallies, grade=code, **wanted)) for code in names]
             shares = [(code, n, round(100 * n / whole)) for code, n in cells]
             flows.append((was, names.get(was, ""), whole, shares))
-            left = names.get(was) or _("None yet")
             bands += [
-                (left, names[code], n, _direction(was, code, list(names)))
+                (names.get(was, none), names[code], n, _direction(was, code, [*names]))
                 for code, n in cells
                 if n
             ]
+    label = _("From the grade in force to that of the run")
+    picture = flow(bands, [*names.values(), none], label=label)
+    return {"flows": flows, "picture": picture}
+
+
+def _by_office(
+    found: GradeRun, tallies: Tallies, names: dict[str, str]
+) -> list[tuple[Office, bool, int, list[int]]]:
+    """Counts by grade of the run's office itself and of each office right below it."""
     children = Office.objects.filter(
         path__startswith=found.office.path, depth=found.office.depth + 1
     )
-    by_office = []
+    rows = []
     for office in (found.office, *children):
-        whole = office.path if office == found.office else ""
+        is_itself = office == found.office
         inside = [
             row
             for row in tallies
-            if row["office__path"] == whole
-            or (not whole and row["office__path"].startswith(office.path))
+            if row["office__path"] == office.path
+            or (not is_itself and row["office__path"].startswith(office.path))
         ]
-        counts = [
-            sum(r["customers"] for r in inside if r["grade"] == code) for code in names
-        ]
+        counts = [_total(inside, grade=code) for code in names]
         if sum(counts):
-            by_office.append((office, bool(whole), sum(counts), counts))
-    return {
-        "spread": [(code, name, total(grade=code)) for code, name in names.items()],
-        "moves": [(move, label, total(move=move)) for move, label in Move.choices],
-        "flows": flows,
-        "picture": flow(
-            bands,
-            [*names.values(), _("None yet")],
-            label=_("From the grade in force to that of the run"),
-        ),
-        "by_office": by_office,
-    }
+            rows.append((office, is_itself, sum(counts), counts))
+    return rows
 
 
 def _direction(was: str, code: str, codes: list[str]) -> str:

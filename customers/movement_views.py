@@ -7,6 +7,7 @@ from django import forms
 from django.db.models import F, QuerySet, Sum
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
@@ -126,8 +127,7 @@ def _figures(office: Office, month: date) -> dict[str, Any]:
 def movement_file(request: AuthedRequest) -> HttpResponse:
     """The figures by office as a file: no customer is named in it."""
     chosen, office, _offices = _chosen(request)
-    if chosen["month"] is None:
-        raise Http404
+    month = chosen["month"] or add_months(localdate(), -1)
     head = [
         *(_("Office"), _("Key customers"), _("Joined"), _("Left"), _("Pieces")),
         *(_("Pieces last year"), _("Revenue"), _("Revenue last year")),
@@ -137,9 +137,9 @@ def movement_file(request: AuthedRequest) -> HttpResponse:
             *(str(one), row.number, row.joined, row.left, row.pieces),
             *(row.base_pieces, row.revenue, row.base_revenue),
         ]
-        for one, _itself, row in _figures(office, chosen["month"])["lines"]
+        for one, _itself, row in _figures(office, month)["lines"]
     ]
-    return csv_answer([head, *rows], f"key-customers-{chosen['month']:%Y-%m}.csv")
+    return csv_answer([head, *rows], f"key-customers-{month:%Y-%m}.csv")
 
 
 @needs("forecast.view")

@@ -74,9 +74,12 @@ class AlertViewSet(viewsets.ReadOnlyModelViewSet):
     @action(detail=True, methods=["post"])
     def answer(self, request: Request, pk: str) -> Response:
         """Close an alert with what came of it; a closed one answers 409."""
+        row = (
+            self.get_object()
+        )  # a foreign one is told like a missing one, before all else
         sent = AnswerIn(data=request.data)
         sent.is_valid(raise_exception=True)
-        alerts.close_alert(self.get_object(), by=request.user, **sent.validated_data)
+        alerts.close_alert(row, by=request.user, **sent.validated_data)
         return Response(AlertOut(self.get_object()).data)
 
 
