@@ -65,8 +65,10 @@ def columns(
     label: str,
     before: Sequence[float] = (),
     before_label: str = "",
+    ahead: int = 0,
 ) -> SafeString:
-    """Columns from zero, with a mark across each where `before` stood a period ago.
+    """Columns from zero, with a mark across each where `before` stood a period ago; the
+    last `ahead` ones are still to come and paler.
 
     Each column names its figures to pointer and reader.
     """
@@ -90,7 +92,7 @@ def columns(
         HEIGHT,
         label,
         grid,
-        _marks(names, values, unit, y, before, before_label),
+        _marks(names, values, unit, y, before, before_label, len(values) - ahead),
         format_html_join(
             "",
             '<li class="{}">{}</li>',
@@ -106,6 +108,7 @@ def _marks(
     y: Callable[[float], float],
     before: Sequence[float],
     before_label: str,
+    known: int,
 ) -> SafeString:
     """The columns themselves; `y` turns a value into a height on the drawing."""
     step = WIDTH / len(values)
@@ -130,12 +133,13 @@ def _marks(
             round(wide, 1),
             abs(round(zero - y(value), 1)),
         )
-        marks.append((said, *area, *column, line))
+        tone = "c1" if index < known else "c1 ahead"
+        marks.append((said, *area, tone, *column, line))
     return format_html_join(
         "",
         '<g class="hit col" role="img" aria-label="{}">'
         '<rect class="area" x="{}" y="0" width="{}" height="{}"/>'
-        '<rect class="c1" x="{}" y="{}" width="{}" height="{}"/>{}</g>',
+        '<rect class="{}" x="{}" y="{}" width="{}" height="{}"/>{}</g>',
         marks,
     )
 

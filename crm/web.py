@@ -206,6 +206,8 @@ def keyset_page(
     behind a figure). Cost: two queries, three behind the first page.
     """
     backwards = columns[0].startswith("-")
+    if any(column.startswith("-") != backwards for column in columns):
+        raise ValueError("columns of a page all run one way")
     names = [column.lstrip("-") for column in columns]
     counted = queryset.order_by()
     total = counted[: cap + 1].count() if cap else counted.count()

@@ -1,20 +1,68 @@
 """Forms of the watch: a rule, the filters of alerts, the answer to one."""
 
+from datetime import date
 from typing import Any
 
 from django import forms
-from django.db.models import QuerySet
+from django.core import validators
+from django.db.models import QuerySet, Subquery
+from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
-from crm.access.models import User
+from crm.access.models import Posting, User
+from crm.org.models import Office
 from customers.models import Alert, WatchRule, choices
 
 Kind = WatchRule.Kind
-NEEDS_PERCENT = {
-    *(Kind.YEAR, Kind.QUARTER_YEAR, Kind.QUARTER, Kind.MONTH, Kind.ALIVE),
-}
-NEEDS_DAYS = {Kind.SILENT, Kind.CONTRACT, Kind.GRADE, Kind.ARREARS}
+
+
+GROUPS = (
+    ("all", pgettext_lazy("key customers", "All")),
+    ("joined", gettext_lazy("Joined")),
+    ("left", gettext_lazy("Left")),
+    ("idle", gettext_lazy("Sent nothing")),
+    ("fallen", gettext_lazy("Over 10 % below last year")),
+)
+
+
+class MovementFilter(forms.Form):
+    """Filters that may stand in an address."""
+
+    office = forms.CharField(required=False)
+    month = forms.DateField(
+        required=False,
+        input_formats=["%Y-%m"],
+        validators=[
+            validators.MinValueValidator(date(2000, 1, 1)),
+            validators.MaxValueValidator(date(2100, 1, 1)),
+        ],
+    )
+    group = forms.ChoiceField(required=False, choices=GROUPS)
+    product = forms.CharField(required=False, max_length=40)
+
+
+class OfficeForm(forms.Form):
+    office = forms.ModelChoiceField(queryset=None, to_field_name="code")
+
+    def __init__(self, *args: Any, offices: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["office"].queryset = offices
+
+
+class GiveForm(forms.Form):
+    """To whom an alert goes: managers of the customer's office and those above it."""
+
+    to = forms.ModelChoiceField(queryset=None, label=gettext_lazy("Give it to"))
+
+    def __init__(self, *args: Any, office: Office, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        above = [office.path[:end] for end in range(4, len(office.path) + 1, 4)]
+        postings = Posting.objects.in_force(localdate()).filter(
+            role="manager", office__path__in=above
+        )
+        people = User.objects.filter(pk__in=postings.values("user"), is_active=True)
+        self.fields["to"].queryset = people.order_by("full_name")
 
 
 class AlertFilter(forms.Form):
@@ -26,7 +74,10 @@ class AlertFilter(forms.Form):
     kind = forms.ChoiceField(required=False, choices=Kind.choices)
     state = forms.ChoiceField(required=False, choices=Alert.State.choices)
     outcome = forms.ChoiceField(required=False, choices=Alert.Outcome.choices)
-    whose = forms.ChoiceField(required=False, choices=[("mine", "mine")])
+    whose = forms.ChoiceField(
+        required=False, choices=[("mine", "mine"), ("nobody", "nobody")]
+    )
+    office = forms.CharField(required=False, max_length=20)
     rule = forms.IntegerField(required=False, min_value=1, max_value=2**31)
 
     def narrow(self, rows: QuerySet[Alert], user: User) -> QuerySet[Alert]:
@@ -39,8 +90,13 @@ class AlertFilter(forms.Form):
         named = {"kind": "rule__kind", "outcome": "outcome", "level": "level"}
         named |= {"rule": "rule"}
         wanted = {named[name]: chosen[name] for name in named if chosen[name]}
-        if chosen["whose"]:
+        if chosen["whose"] == "mine":
             wanted["owner"] = user
+        elif chosen["whose"]:
+            wanted["owner"] = None
+        if chosen["office"]:
+            path = Office.objects.filter(code=chosen["office"]).values("path")[:1]
+            rows = rows.filter(customer__office__path__startswith=Subquery(path))
         return rows.filter(**wanted)
 
 
@@ -52,6 +108,7 @@ class AnswerForm(forms.Form):
     )
     note = forms.CharField(
         label=gettext_lazy("What you found"),
+        min_length=2,
         max_length=300,
         widget=forms.Textarea(attrs={"rows": 3}),
     )
@@ -85,7 +142,10 @@ class RuleForm(forms.ModelForm):
 
     def __init__(self, *args: Any, offices: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["office"].queryset = offices.filter(depth__lte=2)
+        places = offices.filter(depth__lte=2)
+        if self.instance.pk:  # also of an office that was closed since
+            places = places | Office.objects.filter(pk=self.instance.office_id)
+        self.fields["office"].queryset = places
         if self.instance.pk:
             for name in ("office", "kind"):
                 self.fields[name].disabled = True
@@ -93,7 +153,14 @@ class RuleForm(forms.ModelForm):
     def clean(self) -> dict[str, Any]:
         """A number that the kind works with must be there; one it ignores goes."""
         cleaned = super().clean() or {}
-        for name, kinds in (("percent", NEEDS_PERCENT), ("days", NEEDS_DAYS)):
+        if not 1 <= (cleaned.get("task_days") or 0) <= 60:
+            self.add_error("task_days", _("From 1 to 60."))
+        if not 0 <= (cleaned.get("often") or 0) <= 366:
+            self.add_error("often", _("A year has 366 days at most."))
+        for name, kinds in (
+            ("percent", WatchRule.NEEDS_PERCENT),
+            ("days", WatchRule.NEEDS_DAYS),
+        ):
             if cleaned.get("kind") not in kinds:
                 cleaned[name] = None
             elif not cleaned.get(name) and name not in self.errors:

@@ -1,5 +1,7 @@
 """Alerts to answer, movers of one's portfolio, and the rules behind them."""
 
+from urllib.parse import urlencode
+
 from django.contrib import messages
 from django.db.models import Count, F, Q, QuerySet
 from django.http import Http404, HttpResponse
@@ -15,19 +17,24 @@ from crm.access.scoping import offices_of
 from crm.charts import columns
 from crm.errors import Refused
 from crm.web import keyset_page
-from customers import alerts
-from customers.alert_forms import AlertFilter, AnswerForm, RuleForm
+from customers import alerts, watch_rules
+from customers.alert_forms import (
+    AlertFilter,
+    AnswerForm,
+    GiveForm,
+    OfficeForm,
+    RuleForm,
+)
 from customers.alert_words import said
 from customers.models import Alert, Customer, CustomerTrend, Opportunity, WatchRule
-from customers.queries import months_of
+from customers.queries import add_months, months_of
 
-MOVERS = 5
+MOVERS = 10
 
 
 def _alerts(request: AuthedRequest) -> QuerySet[Alert]:
-    seen = Customer.objects.visible_to(request.user).filter(merged_into=None)
-    rows = Alert.objects.filter(customer__in=seen)
-    return rows.select_related("rule", "customer__office", "owner", "closed_by")
+    related = ("rule", "customer__office", "owner", "closed_by")
+    return Alert.objects.visible_to(request.user).select_related(*related)
 
 
 @needs("alert.view")
@@ -39,7 +46,7 @@ def alert_list(request: AuthedRequest) -> HttpResponse:
     chosen = form.cleaned_data
     page = keyset_page(
         form.narrow(_alerts(request), request.user),
-        ["-level", "due_on", "pk"],
+        ["rank", "due_on", "pk"],
         request.GET.get("after", ""),
     )
     for row in page.rows:
@@ -57,8 +64,23 @@ def alert_list(request: AuthedRequest) -> HttpResponse:
         "states": Alert.State.choices,
         "outcomes": Alert.Outcome.choices,
         "movers": _movers(request),
+        "month": add_months(localdate(), -1),
+        "offices": offices_of(request.user, "supervisor"),
+        "query": _query(form),
     }
     return render(request, "customers/alerts.html", context)
+
+
+def _query(form: AlertFilter) -> str:
+    """A clean filter as an address carries it: alerts lead back to their list by it."""
+    found = {name: value for name, value in form.cleaned_data.items() if value}
+    return urlencode(found)
+
+
+def _back(request: AuthedRequest) -> str:
+    form = AlertFilter(request.GET)
+    query = _query(form) if form.is_valid() else ""
+    return reverse("customers:alerts") + (f"?{query}" if query else "")
 
 
 def _movers(request: AuthedRequest) -> list[tuple[str, list[CustomerTrend]]]:
@@ -69,7 +91,10 @@ def _movers(request: AuthedRequest) -> list[tuple[str, list[CustomerTrend]]]:
     rows = rows.annotate(by=F("revenue") - F("base"))
     rows = rows.select_related("customer__office")
     found = [
-        (_("Less than last year"), list(rows.filter(by__lt=0).order_by("by")[:MOVERS])),
+        (
+            _("Revenue below last year"),
+            list(rows.filter(by__lt=0).order_by("by")[:MOVERS]),
+        ),
         (
             _("More than last year"),
             list(rows.filter(by__gt=0).order_by("-by")[:MOVERS]),
@@ -95,7 +120,7 @@ def alert(request: AuthedRequest, pk: int) -> HttpResponse:
                 return redirect(once(request, lambda: _answered(request, row, form)))
             except Refused as refusal:
                 form.add_error(None, str(refusal))
-    months = months_of(row.customer)
+    months = months_of(row.customer, count=25)
     open_chances = Opportunity.objects.filter(customer=row.customer).exclude(
         stage__in=["won", "lost"]
     )
@@ -107,11 +132,22 @@ def alert(request: AuthedRequest, pk: int) -> HttpResponse:
         "may_answer": may_answer and row.state != Alert.State.CLOSED,
         "is_mine": row.owner_id == request.user.pk and row.state == Alert.State.TAKEN,
         "chart": columns(
-            [f"{one.month:%Y-%m}" for one in months],
-            [float(one.revenue) for one in months],
+            [f"{one.month:%y-%m}" for one in months[12:]],
+            [float(one.revenue) for one in months[12:]],
             unit=_("yuan"),
             label=_("Revenue by month"),
+            before=[float(one.revenue) for one in months[:13]],
+            before_label=_("a year before"),
         ),
+        "back": _back(request),
+        "may_give": may(request.user, "alert.give", row.customer.office)
+        and row.state != Alert.State.CLOSED,
+        "give_form": GiveForm(office=row.customer.office),
+        "may_reopen": may_answer and row.closed_by_id is not None,
+        "phones": [
+            phone.number_for(request.user)
+            for phone in row.customer.phones.filter(level="known")[:2]
+        ],
         "earlier": _alerts(request).filter(customer=row.customer).exclude(pk=pk)[:10],
         "chances": open_chances[:5],
     }
@@ -123,15 +159,26 @@ def alert(request: AuthedRequest, pk: int) -> HttpResponse:
 def _answered(request: AuthedRequest, row: Alert, form: AnswerForm) -> str:
     alerts.close_alert(row, by=request.user, **form.cleaned_data)
     messages.success(request, _("Answered."))
-    return reverse("customers:alerts")
+    return _back(request)
 
 
 @require_POST
 @needs("alert.answer")
-def alert_take(request: AuthedRequest, pk: int) -> HttpResponse:
+def alert_act(request: AuthedRequest, pk: int, action: str) -> HttpResponse:
+    """Take an alert, give it to somebody, or open it again."""
     row = get_object_or_404(_alerts(request), pk=pk)
+    form = GiveForm(request.POST, office=row.customer.office)
     try:
-        alerts.take_alert(row, by=request.user)
+        if action == "take":
+            alerts.take_alert(row, by=request.user)
+        elif action == "reopen":
+            alerts.reopen_alert(row, by=request.user)
+        elif action == "give" and form.is_valid():
+            alerts.give_alert(row, by=request.user, to=form.cleaned_data["to"])
+        elif action == "give":
+            messages.error(request, _("Choose a person."))
+        else:
+            raise Http404
     except Refused as refusal:
         messages.error(request, str(refusal))
     return redirect(row)
@@ -149,7 +196,7 @@ def rules(request: AuthedRequest) -> HttpResponse:
     """The rules that hold for one's offices, what each has raised, and false alarms."""
     found = list(_rules(request).order_by("office__path", "-level", "kind", "often"))
     own = offices_of(request.user, "supervisor")
-    hits = alerts.hits_of(_rules(request), own)
+    hits = watch_rules.hits_of(_rules(request), own)
     for row in found:
         row.hits = hits.get(row.pk)
         row.may_edit = may(request.user, "watch.edit", row.office)
@@ -175,13 +222,16 @@ def _edit(request: AuthedRequest, found: WatchRule) -> HttpResponse:
     if request.method == "POST" and may_edit:
         status = 422
         if form.is_valid():
-            return redirect(once(request, lambda: _saved(request, form)))
+            try:
+                return redirect(once(request, lambda: _saved(request, form)))
+            except Refused as refusal:
+                form.add_error(None, str(refusal))
     context = {"form": form, "rule": found, "may_edit": may_edit}
     return render(request, "customers/watch_rule.html", context, status=status)
 
 
 def _saved(request: AuthedRequest, form: RuleForm) -> str:
-    alerts.save_rule(form.instance, by=request.user)
+    watch_rules.save_rule(form.instance, by=request.user)
     messages.success(request, _("Saved. The rule strikes from the coming night on."))
     return reverse("customers:watch_rules")
 
@@ -191,10 +241,10 @@ def _saved(request: AuthedRequest, form: RuleForm) -> str:
 def rules_usual(request: AuthedRequest) -> HttpResponse:
     """Give an office the usual rules that it lacks."""
     offices = offices_of(request.user, "supervisor").filter(depth__lte=2)
-    office = offices.filter(code=request.POST.get("office", "")).first()
-    if office is None:
+    form = OfficeForm(request.POST, offices=offices)
+    if not form.is_valid():
         messages.error(request, _("Choose an office."))
         return redirect("customers:watch_rules")
-    made = alerts.usual_rules(office, by=request.user)
+    made = watch_rules.usual_rules(form.cleaned_data["office"], by=request.user)
     messages.success(request, _("Rules made: %(n)s") % {"n": made})
     return redirect("customers:watch_rules")

@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 from django.db import connection
-from django.db.models import Sum
+from django.db.models import Q, Sum
 
 from crm.jobs.models import Job
 from crm.org.models import Office
 from customers.models import Forecast
 from customers.queries import add_months
 from customers.seasons import Span, month_span, year_before
-from customers.shards import offices_in, spread
+from customers.shards import loaded_offices, offices_in, spread
 
 AHEAD = 6  # months forecast
 TESTED = 12  # months behind that are forecast again from what was known before them
@@ -88,6 +88,8 @@ def forecast_step(job: Job) -> bool:
     office = Office.objects.get(code=job.params["office"])
     known = add_months(date.fromisoformat(job.params["day"]), -1)
     offices = offices_in(office)
+    if not loaded_offices(offices, known):
+        known = add_months(known, -1)  # the ledger of the last month has not come yet
     made = list(_forecasts(offices, known))
     Forecast.objects.filter(office__in=offices).delete()
     Forecast.objects.bulk_create(made, batch_size=1000)
@@ -118,7 +120,8 @@ def _forecasts(offices: list[int], known: date) -> Iterator[Forecast]:
                 actual=int(series.total(month_span(month))),
             )
         for month in ahead:
-            yield Forecast(**facts, month=month, pieces=expect(series, month, known))
+            said, was = expect(series, month, known), naive(series, month)
+            yield Forecast(**facts, month=month, pieces=said, naive=was)
 
 
 # --- what the page shows ----------------------------------------------------------------
@@ -128,7 +131,7 @@ def _forecasts(offices: list[int], known: date) -> Iterator[Forecast]:
 class Outlook:
     """Forecast rows of an office and below by month, and the mean error of the back-test:
     Σ|said − came| ÷ Σ came, in percent, beside that of last year's calendar month over
-    the same months; None without any."""
+    the same series and months; None without any."""
 
     months: list[dict[str, Any]]
     error: float | None
@@ -140,17 +143,28 @@ def outlook(office: Office, product: str = "") -> Outlook:
     rows = Forecast.objects.filter(office__path__startswith=office.path)
     if product:
         rows = rows.filter(product=product)
+    both = Q(naive__isnull=False, actual__isnull=False)
     sums = rows.values("month").annotate(
-        said=Sum("pieces"), was=Sum("naive"), came=Sum("actual")
+        said=Sum("pieces"),
+        was=Sum("naive"),
+        came=Sum("actual"),
+        tested_said=Sum("pieces", filter=both),
+        tested_was=Sum("naive", filter=both),
+        tested_came=Sum("actual", filter=both),
     )
     months = [dict(row) for row in sums.order_by("month")]
-    tested = [row for row in months if row["came"] is not None]
-    both = [row for row in tested if row["was"] is not None]
-    return Outlook(months, _error(both or tested, "said"), _error(both, "was"))
+    tested = [row for row in months if row["tested_came"] is not None]
+    if not tested:
+        known = [row for row in months if row["came"] is not None]
+        return Outlook(months, _error(known, "said", "came"), None)
+    errors = [
+        _error(tested, f"tested_{name}", "tested_came") for name in ("said", "was")
+    ]
+    return Outlook(months, errors[0], errors[1])
 
 
-def _error(rows: list[dict[str, Any]], name: str) -> float | None:
-    came = sum(row["came"] for row in rows)
-    if not came:
+def _error(rows: list[dict[str, Any]], said: str, came: str) -> float | None:
+    whole = sum(row[came] for row in rows)
+    if not whole:
         return None
-    return 100 * sum(abs(row[name] - row["came"]) for row in rows) / came
+    return 100 * sum(abs(row[said] - row[came]) for row in rows) / whole

@@ -69,13 +69,19 @@ def _raise(
     )
 
 
-# Usage of merged customers counts for their survivor. The share puts equal customers in
-# the middle of their places. %(usage)s reads months, or days of one product.
-INPUTS = """
+# A run's inputs, frozen in one snapshot for all its shards: a table of its own that goes
+# when the last shard is done. Usage of merged customers counts for their survivor.
+FREEZE = """
+CREATE TABLE {table} AS
 WITH base AS MATERIALIZED (
     SELECT id, office_id, strategic_class, is_headquarters FROM customers_customer
     WHERE office_id = ANY(%(offices)s) AND segment = ANY(%(segments)s)
       AND merged_into_id IS NULL AND erased_at IS NULL),
+family AS MATERIALIZED (
+    SELECT id, merged_into_id AS survivor FROM customers_customer
+    WHERE merged_into_id IS NOT NULL
+    UNION SELECT merged_into_id, merged_into_id FROM customers_customer
+    WHERE merged_into_id IS NOT NULL),
 used AS ({usage}),
 owed AS (
     SELECT customer_id, max(%(until)s - due_on) AS days FROM customers_receivable
@@ -83,44 +89,52 @@ owed AS (
 terms AS (
     SELECT customer_id, max(credit_days) AS days FROM customers_contract
     WHERE %(until)s BETWEEN starts_on AND ends_on
-      AND (ended_on IS NULL OR ended_on > %(until)s) GROUP BY 1),
-own AS (SELECT * FROM unnest(%(own_offices)s::bigint[], %(own_ladders)s::text[])
+      AND (ended_on IS NULL OR ended_on > %(until)s) GROUP BY 1)
+SELECT base.id, base.office_id, base.strategic_class, base.is_headquarters,
+   greatest(coalesce(used.revenue, 0), 0) AS amount,
+   CASE WHEN used.revenue > 0 AND used.cost > 0
+        THEN ((used.revenue - used.cost) / used.revenue)::float8 ELSE 0 END AS margin,
+   coalesce(used.months, 0) AS months, coalesce(owed.days, 0) AS arrears_days,
+   coalesce(terms.days, 0) AS credit_days,
+   coalesce(p.grade, w.run_code, '') AS held, coalesce(p.below, 0) AS held_below,
+   coalesce(w.code, '') AS was
+FROM base LEFT JOIN used ON used.id = base.id
+LEFT JOIN owed ON owed.customer_id = base.id
+LEFT JOIN terms ON terms.customer_id = base.id
+LEFT JOIN customers_gradeassessment p
+  ON p.run_id = %(before)s AND p.customer_id = base.id
+LEFT JOIN customers_customergrade w ON w.customer_id = base.id"""
+# A month sum is one row a customer and month, so only families count months apart.
+MONTHS = """
+    SELECT u.customer_id AS id, sum(u.revenue) AS revenue, sum(u.cost) AS cost,
+       count(*) AS months
+    FROM customers_usagemonth u
+    WHERE u.month >= %(first)s AND u.month <= %(until)s {inside}
+      AND NOT EXISTS (SELECT 1 FROM family f WHERE f.id = u.customer_id) GROUP BY 1
+    UNION ALL
+    SELECT f.survivor, sum(u.revenue), sum(u.cost), count(DISTINCT u.month)
+    FROM customers_usagemonth u JOIN family f ON f.id = u.customer_id
+    WHERE u.month >= %(first)s AND u.month <= %(until)s GROUP BY 1"""
+INSIDE = "AND u.customer_id IN (SELECT id FROM base)"
+DAYS = """
+    SELECT coalesce(f.survivor, u.customer_id) AS id, sum(u.revenue) AS revenue,
+       sum(u.cost) AS cost, count(DISTINCT date_trunc('month', u.day)) AS months
+    FROM customers_usageday u LEFT JOIN family f ON f.id = u.customer_id
+    WHERE u.day >= %(first)s AND u.day <= %(until)s AND u.product = %(product)s GROUP BY 1"""
+# The share puts equal customers in the middle of their places.
+INPUTS = """
+WITH own AS (
+    SELECT * FROM unnest(%(own_offices)s::bigint[], %(own_ladders)s::text[])
         AS o(office_id, ladder)),
-facts AS (
-    SELECT base.id, base.office_id, base.strategic_class, base.is_headquarters,
-       greatest(coalesce(used.revenue, 0), 0) AS amount,
-       CASE WHEN used.revenue > 0 AND used.cost > 0
-            THEN ((used.revenue - used.cost) / used.revenue)::float8 ELSE 0 END AS margin,
-       coalesce(used.months, 0) AS months, coalesce(owed.days, 0) AS arrears_days,
-       coalesce(terms.days, 0) AS credit_days, own.ladder::jsonb AS ladder
-    FROM base LEFT JOIN used ON used.id = base.id
-    LEFT JOIN owed ON owed.customer_id = base.id
-    LEFT JOIN terms ON terms.customer_id = base.id
-    LEFT JOIN own ON own.office_id = base.office_id),
 inputs AS MATERIALIZED (
-    SELECT facts.*,
+    SELECT facts.*, own.ladder::jsonb AS ladder,
        ((rank() OVER (ORDER BY facts.amount) - 1
          + (count(*) OVER (PARTITION BY facts.amount) - 1) / 2.0)
         / count(*) OVER ())::float8 AS share,
-       rank() OVER (PARTITION BY office_id ORDER BY facts.amount DESC) AS place,
-       coalesce(p.grade, w.run_code, '') AS held, coalesce(p.below, 0) AS held_below,
-       coalesce(w.code, '') AS was
-    FROM facts LEFT JOIN customers_gradeassessment p
-      ON p.run_id = %(before)s AND p.customer_id = facts.id
-    LEFT JOIN customers_customergrade w ON w.customer_id = facts.id),
+       rank() OVER (PARTITION BY facts.office_id ORDER BY facts.amount DESC) AS place
+    FROM {table} facts LEFT JOIN own ON own.office_id = facts.office_id
+    WHERE facts.office_id = ANY(%(offices)s)),
 """
-MONTHS = """
-    SELECT coalesce(c.merged_into_id, c.id) AS id, sum(u.revenue) AS revenue,
-       sum(u.cost) AS cost, count(DISTINCT u.month) AS months
-    FROM customers_usagemonth u JOIN customers_customer c ON c.id = u.customer_id
-    WHERE u.month >= %(first)s AND u.month <= %(until)s
-      AND (c.office_id = ANY(%(offices)s) OR c.merged_into_id IS NOT NULL) GROUP BY 1"""
-DAYS = """
-    SELECT coalesce(c.merged_into_id, c.id) AS id, sum(u.revenue) AS revenue,
-       sum(u.cost) AS cost, count(DISTINCT date_trunc('month', u.day)) AS months
-    FROM customers_usageday u JOIN customers_customer c ON c.id = u.customer_id
-    WHERE u.day >= %(first)s AND u.day <= %(until)s AND u.product = %(product)s
-      AND (c.office_id = ANY(%(offices)s) OR c.merged_into_id IS NOT NULL) GROUP BY 1"""
 COLUMNS = """run_id, customer_id, amount, share, margin, arrears_days, credit_days, months,
     strategic_class, is_headquarters, place, thresholds, revenue_points, profit_points,
     credit_points, payment_points, brand_points, loyalty_points, score, by_amount,
@@ -183,10 +197,21 @@ settled AS (SELECT kept.*, CASE WHEN is_kept THEN held_rank ELSE final END AS se
             FROM kept)"""
 
 
-def statement(rules: Rules, *, by_product: bool) -> str:
+def table_of(run: int) -> str:
+    """The table of a run's frozen inputs."""
+    return f"customers_gradeinput_{run}"
+
+
+def freeze(run: int, *, by_product: bool, is_whole: bool) -> str:
+    """Writing the inputs of a run; `is_whole` where it is for a whole province, whose
+    usage need not be told apart from anybody else's."""
+    months = MONTHS.format(inside="" if is_whole else INSIDE)
+    return FREEZE.format(table=table_of(run), usage=DAYS if by_product else months)
+
+
+def statement(rules: Rules, run: int) -> str:
     """INSERT of one assessment for each customer of the offices in its parameters."""
-    used = DAYS if by_product else MONTHS
-    return f"""{INPUTS.format(usage=used)}{_pointed(rules)}{_judged(rules)}
+    return f"""{INPUTS.format(table=table_of(run))}{_pointed(rules)}{_judged(rules)}
 INSERT INTO customers_gradeassessment ({COLUMNS})
 SELECT %(run)s, id, amount, share, margin, arrears_days, credit_days, months,
     strategic_class, is_headquarters, place, ladder, revenue_points, profit_points,

@@ -200,9 +200,13 @@ def run(request: AuthedRequest, pk: int) -> HttpResponse:
         return render(request, "customers/_grade_progress.html", {"run": found})
     names = {grade.code: grade.name for grade in found.scheme.parsed().grades}
     chosen = {n: request.GET[n] for n in ("grade", "was", "move") if request.GET.get(n)}
-    if not set(chosen.values()) <= {*names, *Move.values}:
+    known = {"grade": names, "was": names, "move": Move.values}
+    if any(value not in known[name] for name, value in chosen.items()):
         raise Http404
-    own = Customer.objects.visible_to(request.user)
+    own, place = Customer.objects.visible_to(request.user), None
+    if code := request.GET.get("office", "")[:20].replace("\0", ""):
+        place = get_object_or_404(offices_of(request.user, "supervisor"), code=code)
+        own = own.filter(office__path__startswith=place.path)
     rows = GradeAssessment.objects.filter(run=found, customer__in=own, **chosen)
     rows = rows.select_related("customer__office", "customer__manager")
     page = keyset_page(
@@ -219,7 +223,9 @@ def run(request: AuthedRequest, pk: int) -> HttpResponse:
         "run": found,
         "page": page,
         "chosen": chosen,
-        "said": _chosen(chosen, names),
+        "said": " · ".join(
+            filter(None, [_chosen(chosen, names), place and str(place)])
+        ),
         **_figures(request, found, names),
         **_may(request, found),
     }

@@ -18,6 +18,7 @@ from crm.jobs.models import Job
 from crm.notify.services import queue_message
 from customers import grading
 from customers.grade_runs import last_period_end, start_run
+from customers.grade_steps import forget_cancelled
 from customers.models import (
     Customer,
     CustomerGrade,
@@ -246,6 +247,7 @@ def due_step(job: Job) -> bool:
         until = last_period_end(scheme.cycle)
         if until >= scheme.valid_from:
             start_run(scheme, scheme.office, until, by=None)
+    forget_cancelled()
     return True
 
 

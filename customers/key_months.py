@@ -15,7 +15,7 @@ from django.utils.timezone import get_current_timezone
 from crm.org.models import Office
 from customers.models import KeyMonth, ServiceEffect
 from customers.queries import add_months
-from customers.shards import offices_in
+from customers.shards import loaded_offices, offices_in
 
 FREEZE_DAY = 10  # of the month after: until then late imports still count
 
@@ -33,7 +33,9 @@ WHERE c.office_id = ANY(%(offices)s) AND c.segment = 'contract'
   AND c.merged_into_id IS NULL AND c.erased_at IS NULL
   AND (jsonb_array_length(g.benefits) > 0 OR c.strategic_class <> ''
        OR v.value_class = 'high')
-ON CONFLICT DO NOTHING"""
+ON CONFLICT (month, customer_id) DO UPDATE
+SET office_id = excluded.office_id, pieces = excluded.pieces, revenue = excluded.revenue,
+    base_pieces = excluded.base_pieces, base_revenue = excluded.base_revenue"""
 EFFECT = """
 WITH members AS MATERIALIZED (
     SELECT m.id, s.id AS survivor, s.office_id FROM customers_customer m
@@ -48,11 +50,14 @@ used AS (
 banded AS (
     SELECT *, ntile(5) OVER (ORDER BY before, id) AS band FROM used WHERE before > 0),
 acted AS (
-    SELECT customer_id, 'alert' AS action FROM customers_alert
+    SELECT customer_id, 'alert' AS action FROM customers_alert a
+    JOIN banded b ON b.id = a.customer_id
     WHERE closed_by_id IS NOT NULL AND closed_at >= %(from)s AND closed_at < %(to)s
-    UNION SELECT customer_id, 'complaint' FROM customers_timelineentry
+    UNION SELECT customer_id, 'complaint' FROM customers_timelineentry e
+    JOIN banded b ON b.id = e.customer_id
     WHERE kind = 'complaint' AND NOT is_open AND at >= %(from)s AND at < %(to)s
-    UNION SELECT customer_id, 'task' FROM customers_task
+    UNION SELECT customer_id, 'task' FROM customers_task t
+    JOIN banded b ON b.id = t.customer_id
     WHERE done_by_id IS NOT NULL AND kind <> 'alert'
       AND done_at >= %(from)s AND done_at < %(to)s)
 INSERT INTO customers_serviceeffect
@@ -66,9 +71,11 @@ def keep_months(office: Office, today: date) -> None:
     """Write the last whole month of an office's shard, as long as it is not frozen."""
     month = add_months(today, -1)
     offices = offices_in(office)
-    kept = KeyMonth.objects.filter(month=month, office__in=offices)
+    kept = KeyMonth.objects.filter(month=month, customer__office__in=offices)
     if today.day > FREEZE_DAY and kept.exists():
         return
+    if not loaded_offices(offices, month):
+        return  # a month of zeros would be no news
     served = add_months(month, -3)
     effects = ServiceEffect.objects.filter(month=served, office__in=offices)
     zone = get_current_timezone()
@@ -93,15 +100,20 @@ def keep_months(office: Office, today: date) -> None:
 # --- what the page shows ----------------------------------------------------------------
 
 MOVED = """
+WITH kept AS (
+    SELECT coalesce(c.merged_into_id, c.id) AS id, k.month, min(k.office_id) AS office_id,
+       sum(k.pieces) AS pieces, sum(k.revenue) AS revenue,
+       sum(k.base_pieces) AS base_pieces, sum(k.base_revenue) AS base_revenue
+    FROM customers_keymonth k JOIN customers_customer c ON c.id = k.customer_id
+    WHERE k.month IN (%(month)s, %(previous)s) AND c.erased_at IS NULL GROUP BY 1, 2)
 SELECT o.path, count(n.id), count(p.id),
        count(n.id) FILTER (WHERE p.id IS NULL), count(p.id) FILTER (WHERE n.id IS NULL),
        count(n.id) FILTER (WHERE n.pieces > 0),
        coalesce(sum(n.pieces), 0), coalesce(sum(p.pieces), 0),
        coalesce(sum(n.base_pieces), 0), coalesce(sum(n.revenue), 0),
        coalesce(sum(p.revenue), 0), coalesce(sum(n.base_revenue), 0)
-FROM (SELECT * FROM customers_keymonth WHERE month = %(month)s) n
-FULL JOIN (SELECT * FROM customers_keymonth WHERE month = %(previous)s) p
-    ON p.customer_id = n.customer_id
+FROM (SELECT * FROM kept WHERE month = %(month)s) n
+FULL JOIN (SELECT * FROM kept WHERE month = %(previous)s) p ON p.id = n.id
 JOIN org_office o ON o.id = coalesce(n.office_id, p.office_id)
 WHERE o.path LIKE %(path)s GROUP BY o.path"""
 

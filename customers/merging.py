@@ -23,6 +23,7 @@ from customers.models import (
     DuplicatePair,
     Merge,
     MergedRows,
+    Task,
     UsageMonth,
 )
 
@@ -197,6 +198,14 @@ def _take_over(survivor: Customer, loser: Customer, take: set[str]) -> None:
     survivor.save()
 
 
+def _close_alerts(loser: Customer) -> None:
+    """Alerts that the survivor has too stay with the loser: nobody could answer them."""
+    left = loser.alerts.exclude(state="closed")
+    sources = [f"alert:{pk}" for pk in left.values_list("pk", flat=True)]
+    left.update(state="closed", outcome="overtaken", closed_at=now())
+    Task.objects.filter(source__in=sources, done_at=None).update(done_at=now())
+
+
 def _move_children(row: Merge) -> None:
     """Move what can move; what the survivor has already stays with the loser."""
     row.loser.phones.filter(is_primary=True).update(is_primary=False)
@@ -207,6 +216,7 @@ def _move_children(row: Merge) -> None:
         moved = _move(manager, field, row.survivor, ids)
         if moved:
             MergedRows.objects.create(merge=row, relation=label, ids=moved)
+    _close_alerts(row.loser)
     phones = row.survivor.phones
     if not phones.filter(is_primary=True).exists():
         first = phones.filter(level="known").order_by("pk").values("pk")[:1]

@@ -3,40 +3,23 @@
 from datetime import date
 from typing import Any
 
-from django import forms
-from django.db.models import F, QuerySet, Sum
+from django.db.models import F, Max, Min, QuerySet, Sum
+from django.db.models.functions import Coalesce
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from crm.access.capabilities import AuthedRequest, needs
 from crm.access.scoping import offices_of
 from crm.charts import columns
 from crm.org.models import Office
 from crm.web import csv_answer, keyset_page
+from customers.alert_forms import GROUPS, MovementFilter
 from customers.forecast import outlook
 from customers.key_months import Movement, effects_of, movements
 from customers.models import Customer, Forecast, KeyMonth, ServiceEffect
 from customers.queries import add_months
-
-GROUPS = (
-    ("all", pgettext_lazy("key customers", "All")),
-    ("joined", gettext_lazy("Joined")),
-    ("left", gettext_lazy("Left")),
-    ("idle", gettext_lazy("Sent nothing")),
-    ("fallen", gettext_lazy("Over 10 % below last year")),
-)
-
-
-class MovementFilter(forms.Form):
-    """Filters that may stand in an address."""
-
-    office = forms.CharField(required=False)
-    month = forms.DateField(required=False, input_formats=["%Y-%m"])
-    group = forms.ChoiceField(required=False, choices=GROUPS)
-    product = forms.CharField(required=False, max_length=40)
 
 
 def _chosen(request: AuthedRequest) -> tuple[dict[str, Any], Office, QuerySet[Office]]:
@@ -57,14 +40,15 @@ def _group(office: Office, month: date, group: str) -> QuerySet[KeyMonth]:
     before = add_months(month, -1)
     inside = KeyMonth.objects.filter(office__path__startswith=office.path)
     now = inside.filter(month=month)
-    customers = {
-        one: KeyMonth.objects.filter(month=one).values("customer")
-        for one in (before, month)
-    }
+
+    def survivors(of: date) -> QuerySet:
+        rows = KeyMonth.objects.filter(month=of)
+        return rows.values_list(Coalesce("customer__merged_into", "customer"))
+
     if group == "joined":
-        return now.exclude(customer__in=customers[before])
+        return now.exclude(customer__in=survivors(before))
     if group == "left":
-        return inside.filter(month=before).exclude(customer__in=customers[month])
+        return inside.filter(month=before).exclude(customer__in=survivors(month))
     if group == "idle":
         return now.filter(pieces__lte=0)
     if group == "fallen":
@@ -72,14 +56,21 @@ def _group(office: Office, month: date, group: str) -> QuerySet[KeyMonth]:
     return now
 
 
+def _months() -> list[date]:
+    """The months that are written down, newest first; two looks into the index."""
+    ends = KeyMonth.objects.aggregate(first=Min("month"), last=Max("month"))
+    months, month = [], ends["last"]
+    while month and month >= ends["first"] and len(months) < 36:
+        months.append(month)
+        month = add_months(month, -1)
+    return months
+
+
 @needs("movement.view")
 def movement(request: AuthedRequest) -> HttpResponse:
     """Number, volume and revenue of key contract customers, by office and by name."""
     chosen, office, offices = _chosen(request)
-    months = list(
-        KeyMonth.objects.order_by("-month").values_list("month").distinct()[:24]
-    )
-    months = [row[0] for row in months]
+    months = _months()
     month = chosen["month"] or (months[0] if months else None)
     context: dict[str, Any] = {
         "office": office,
@@ -153,6 +144,7 @@ def forecast(request: AuthedRequest) -> HttpResponse:
     context = {
         "office": office,
         "offices": offices,
+        "by_office": _by_office(request, office, product),
         "products": [row[0] for row in products if row[0]],
         "product": product,
         "outlook": found,
@@ -160,7 +152,7 @@ def forecast(request: AuthedRequest) -> HttpResponse:
     }
     if found.months:
         context["chart"] = columns(
-            [f"{row['month']:%Y-%m}" for row in found.months],
+            [f"{row['month']:%y-%m}" for row in found.months],
             [
                 float(row["said"] if row["came"] is None else row["came"])
                 for row in found.months
@@ -169,6 +161,7 @@ def forecast(request: AuthedRequest) -> HttpResponse:
             label=_("Pieces by month"),
             before=[float(row["said"]) for row in found.months],
             before_label=_("forecast"),
+            ahead=sum(row["came"] is None for row in found.months),
         )
     return render(request, "customers/forecast.html", context)
 
@@ -177,3 +170,19 @@ def _by_product(inside: QuerySet[Forecast]) -> list[dict[str, Any]]:
     """The coming months of each product, largest first."""
     sums = inside.filter(actual=None).values("product").annotate(n=Sum("pieces"))
     return list(sums.order_by("-n")[:20])
+
+
+def _by_office(
+    request: AuthedRequest, office: Office, product: str
+) -> list[tuple[Office, float]]:
+    """The coming months of each office right below, one's own ones."""
+    own = offices_of(request.user, "supervisor")
+    rows = Forecast.objects.filter(office__path__startswith=office.path, actual=None)
+    if product:
+        rows = rows.filter(product=product)
+    sums = dict(rows.values_list("office__path").annotate(n=Sum("pieces")))
+    found = []
+    for child in own.filter(path__startswith=office.path, depth=office.depth + 1):
+        number = sum(n for path, n in sums.items() if path.startswith(child.path))
+        found.append((child, number))
+    return [row for row in found if row[1]]

@@ -222,9 +222,10 @@ def _task_line(row: Any, user: User) -> Line:
     meta = [row.ref, _("by %(day)s") % {"day": row.due_on}, row.assignee or ""]
     if row.done_at:
         return Line(row.pk, _(row.title), meta, [(_("done"), "ok")])
-    late = row.due_on < localdate()
-    badges = [(_("overdue"), "bad")] if late else []
-    return Line(row.pk, _(row.title), meta, badges, [("done", _("Done"))])
+    badges = [(_("overdue"), "bad")] if row.due_on < localdate() else []
+    answer = (reverse("customers:alert", args=[row.alert or 0]), _("Answer"))
+    acts, links = ([], [answer]) if row.alert else ([("done", _("Done"))], [])
+    return Line(row.pk, _(row.title), meta, badges, acts, links=links)
 
 
 # --- contracts --------------------------------------------------------------------------

@@ -126,9 +126,9 @@ def _erase(customer: Customer) -> None:
     for listed in customer.recipient_lists.filter(closed_at=None):
         recipients.destroy(listed, by=None)
     customer.opportunities.update(title=ERASED, problems="", evaluation="")
-    Task.objects.filter(customer=customer, done_at=None).delete()
     customer.alerts.exclude(state="closed").delete()
     customer.alerts.update(note="")
+    Task.objects.filter(customer=customer, done_at=None).delete()
     ImportedChange.objects.filter(table="Customer", row=customer.pk).delete()
     merges = Merge.objects.filter(Q(loser=customer) | Q(survivor=customer))
     merges.update(replaced="")

@@ -14,8 +14,10 @@ from crm.access.capabilities import AuthedRequest, needs
 from crm.errors import Refused
 from crm.web import keyset_page
 from customers import notes
+from customers.alert_words import said
 from customers.ledger import CONTRACT_ALERT_DAYS
 from customers.models import (
+    Alert,
     ContactPerson,
     Contract,
     CorrectionRequest,
@@ -25,16 +27,18 @@ from customers.models import (
 )
 
 SHOWN = 30
+ALERTS = 12
 BIRTHDAYS = timedelta(days=7)
 
 
 @needs("task.view")
 def today(request: AuthedRequest) -> HttpResponse:
-    """Tasks, birthdays, ending contracts, open complaints of one's customers. 8 queries."""
+    """Alerts, tasks, birthdays, ending contracts, open complaints. 11 queries."""
     user, day = request.user, localdate()
     visible = Customer.objects.visible_to(user)
     mine = visible.filter(Q(manager=user) | Q(assistant=user))
-    tasks = Task.objects.visible_to(user).filter(done_at=None)
+    tasks = Task.objects.visible_to(user).filter(done_at=None).exclude(kind="alert")
+    alerts = Alert.objects.visible_to(user).filter(owner=user).exclude(state="closed")
     tasks = tasks.select_related("customer__office", "assignee").order_by("due_on")
     birthdays = ContactPerson.objects.filter(
         customer__in=mine, next_birthday__range=(day, day + BIRTHDAYS)
@@ -49,6 +53,9 @@ def today(request: AuthedRequest) -> HttpResponse:
     )
     context = {
         "day": day,
+        "tasks_total": tasks.count(),
+        "alerts_total": alerts.count(),
+        "alerts": list(alerts.select_related("rule", "customer__office")[:ALERTS]),
         "tasks": list(tasks[:SHOWN]),
         "birthdays": list(
             birthdays.select_related("customer__office").order_by("next_birthday")[
@@ -62,7 +69,9 @@ def today(request: AuthedRequest) -> HttpResponse:
             troubles.select_related("customer__office").order_by("at")[:SHOWN]
         ),
     }
-    for group in ("tasks", "birthdays", "ending", "troubles"):
+    for row in context["alerts"]:
+        row.said, row.is_late = said(row), row.due_on < day
+    for group in ("alerts", "tasks", "birthdays", "ending", "troubles"):
         for row in context[group]:
             row.shown_customer = row.customer.name_for(user)
     for row in context["birthdays"]:

@@ -1,7 +1,5 @@
 """The API of judgement: alerts and their answers, grading runs, movement, forecast."""
 
-from datetime import date
-
 from django.db.models import QuerySet, Sum
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
@@ -15,11 +13,11 @@ from crm.access.scoping import offices_of
 from crm.api import StrictSerializer
 from crm.org.models import Office
 from customers import alerts
-from customers.alert_forms import AlertFilter
+from customers.alert_forms import AlertFilter, MovementFilter
 from customers.alert_words import said
 from customers.forecast import outlook
 from customers.key_months import movements
-from customers.models import Alert, Customer, GradeRun
+from customers.models import Alert, GradeRun
 
 OFFICE = OpenApiParameter("office", str, description="Code of an office of yours")
 
@@ -61,8 +59,7 @@ class AlertViewSet(viewsets.ReadOnlyModelViewSet):
         if getattr(self, "swagger_fake_view", False):
             return Alert.objects.none()
         user = self.request.user
-        seen = Customer.objects.visible_to(user).filter(merged_into=None)
-        rows = Alert.objects.filter(customer__in=seen).select_related("rule", "owner")
+        rows = Alert.objects.visible_to(user).select_related("rule", "owner")
         if self.action != "list":
             return rows
         form = AlertFilter(self.request.query_params)
@@ -155,10 +152,10 @@ class MovementViewSet(viewsets.ViewSet):
     )
     def list(self, request: Request) -> Response:
         """Key contract customers of a month (YYYY-MM) by owning office."""
-        try:
-            month = date.fromisoformat(f"{request.query_params.get('month', '')}-01")
-        except ValueError:
-            raise serializers.ValidationError({"month": ["YYYY-MM"]}) from None
+        form = MovementFilter({"month": request.query_params.get("month", "")})
+        if not form.is_valid() or form.cleaned_data["month"] is None:
+            raise serializers.ValidationError({"month": ["YYYY-MM"]})
+        month = form.cleaned_data["month"]
         office = _office(request)
         by_path = movements(office, month)
         codes = dict(

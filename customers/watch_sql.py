@@ -31,7 +31,7 @@ WITH members AS MATERIALIZED (
     SELECT id, coalesce(merged_into_id, id) AS survivor FROM customers_customer
     WHERE id = ANY(%(chunk)s) OR merged_into_id = ANY(%(chunk)s)),
 used AS ({sources}),
-summed AS (
+summed AS MATERIALIZED (
     SELECT m.survivor AS id,
        coalesce(sum(pieces) FILTER (WHERE name = 'this'), 0) AS pieces,
        coalesce(sum(pieces) FILTER (WHERE name = 'previous'), 0) AS previous_pieces,
@@ -42,7 +42,10 @@ summed AS (
        coalesce(sum(revenue) FILTER (WHERE name = 'recent'), 0) AS recent,
        coalesce(sum(revenue) FILTER (WHERE name = 'recent_base'), 0) AS recent_base,
        coalesce(sum(revenue) FILTER (WHERE name = 'before'), 0) AS before
-    FROM used JOIN members m ON m.id = used.customer_id GROUP BY 1)
+    FROM used JOIN members m ON m.id = used.customer_id GROUP BY 1),
+gone AS (
+    DELETE FROM customers_customertrend t WHERE t.customer_id = ANY(%(chunk)s)
+      AND NOT EXISTS (SELECT 1 FROM summed s WHERE s.id = t.customer_id))
 INSERT INTO customers_customertrend AS t (customer_id, month, {columns})
 SELECT id, %(month)s, {columns} FROM summed
 ON CONFLICT (customer_id) DO UPDATE SET (month, {columns})
@@ -107,7 +110,7 @@ SEASON = """CROSS JOIN (
     SELECT least(1, coalesce(sum(t.{now}) / nullif(sum(t.{then}), 0), 1)) AS factor
     FROM customers_customertrend t JOIN customers_customer c ON c.id = t.customer_id
     WHERE t.month = %(month)s AND c.office_id = ANY(%(offices)s)
-      AND c.segment = ANY(%(segments)s)) s"""
+      AND c.segment = ANY(%(segments)s) AND c.erased_at IS NULL) s"""
 
 
 def _fall(now: str, then: str, *, by_season: bool) -> tuple[str, str, str, str]:
@@ -134,7 +137,7 @@ CONDITIONS: dict[str, tuple[str, str, str, str]] = {
         "'last', v.last_on, 'as_of', %(as_of)s, 'days', %(as_of)s - v.last_on, "
         "'often', v.days_12",
         VALUE_OF,
-        "v.last_on <= %(as_of)s - %(days)s AND v.days_12 >= greatest(1, %(often)s) "
+        "v.last_on <= %(as_of)s - %(days)s::int AND v.days_12 >= greatest(1, %(often)s) "
         "AND v.revenue_12 >= %(at_least)s",
     ),
     Kind.ALIVE: (
@@ -151,7 +154,7 @@ CONDITIONS: dict[str, tuple[str, str, str, str]] = {
         "JOIN LATERAL (SELECT id, number, coalesce(ended_on, ends_on) AS ended "
         "FROM customers_contract WHERE customer_id = c.id "
         "ORDER BY coalesce(ended_on, ends_on) DESC LIMIT 1) k ON true",
-        "k.ended < %(today)s AND k.ended >= %(today)s - %(days)s",
+        "k.ended < %(today)s AND k.ended >= %(today)s - %(days)s::int",
     ),
     Kind.GRADE: (
         "'run:' || h.run_id",
@@ -161,7 +164,7 @@ CONDITIONS: dict[str, tuple[str, str, str, str]] = {
         "AND a.customer_id = c.id AND a.move = 'down' "
         "JOIN customers_gradechange h ON h.run_id = g.run_id AND h.customer_id = c.id "
         "AND h.override_id IS NULL",
-        "h.at >= %(today)s - %(days)s",
+        "h.at >= %(today)s - %(days)s::int",
     ),
     Kind.ARREARS: (
         "o.oldest::text",
@@ -169,7 +172,7 @@ CONDITIONS: dict[str, tuple[str, str, str, str]] = {
         "JOIN (SELECT customer_id, sum(amount - paid) AS owed, min(due_on) AS oldest "
         "FROM customers_receivable WHERE paid < amount AND due_on < %(today)s "
         "GROUP BY 1) o ON o.customer_id = c.id",
-        "o.oldest <= %(today)s - %(days)s AND o.owed >= %(at_least)s",
+        "o.oldest <= %(today)s - %(days)s::int AND o.owed >= %(at_least)s",
     ),
 }
 
@@ -181,8 +184,14 @@ def struck_statement(kind: str) -> str:
     )
 
 
+# A live alert keeps up with its rule and with the figures.
+REFRESH = """
+UPDATE customers_alert a SET level = %(level)s, evidence = s.evidence FROM struck s
+WHERE a.rule_id = %(rule)s AND a.customer_id = s.customer_id AND a.state <> 'closed'
+  AND (a.level, a.evidence) IS DISTINCT FROM (%(level)s, s.evidence)"""
 # One open alert a rule and customer; none beside a graver one of the family; none within
-# the quiet days after a person has answered one of the family as grave as this.
+# the quiet days after a person has answered one of the family as grave as this. What the
+# night itself had closed opens again when its reason is back.
 RAISE = """
 INSERT INTO customers_alert (rule_id, customer_id, level, episode, evidence, raised_at,
                              due_on, owner_id, state, outcome, note)
@@ -193,11 +202,18 @@ FROM struck s WHERE NOT EXISTS (
     WHERE a.customer_id = s.customer_id AND r.kind = ANY(%(family)s)
       AND a.level >= %(level)s
       AND (a.state <> 'closed' OR (a.closed_by_id IS NOT NULL AND a.closed_at > %(quiet)s)))
-ON CONFLICT DO NOTHING RETURNING id, customer_id"""
+ON CONFLICT (rule_id, customer_id, episode) DO UPDATE
+SET state = 'open', outcome = '', closed_at = NULL, evidence = excluded.evidence,
+    level = excluded.level, raised_at = excluded.raised_at, due_on = excluded.due_on,
+    owner_id = excluded.owner_id
+WHERE customers_alert.state = 'closed' AND customers_alert.closed_by_id IS NULL
+RETURNING id"""
 TASKS = """
 INSERT INTO customers_task (customer_id, kind, title, ref, due_on, assignee_id, source)
 SELECT customer_id, 'alert', %(title)s, 'A-' || id, due_on, owner_id, 'alert:' || id
-FROM customers_alert WHERE id = ANY(%(ids)s) ON CONFLICT DO NOTHING"""
+FROM customers_alert WHERE id = ANY(%(ids)s)
+ON CONFLICT (source) DO UPDATE
+SET done_at = NULL, due_on = excluded.due_on, assignee_id = excluded.assignee_id"""
 TIMELINE = """
 INSERT INTO customers_timelineentry
     (customer_id, kind, at, ref, title, text, url, state, is_open, source)
@@ -217,3 +233,18 @@ WHERE c.id = a.customer_id AND c.office_id = ANY(%(offices)s) AND a.rule_id = %(
   AND a.state = 'open'
   AND NOT EXISTS (SELECT 1 FROM struck s WHERE s.customer_id = a.customer_id)
 RETURNING a.id"""
+# Alerts of rules that do not hold for their customer any more, and whose they are now.
+ORPHANS = """
+UPDATE customers_alert a SET state = 'closed', outcome = 'recovered', closed_at = %(at)s
+FROM customers_customer c
+WHERE c.id = a.customer_id AND c.office_id = ANY(%(offices)s) AND a.state = 'open'
+  AND a.rule_id <> ALL(%(rules)s) RETURNING a.id"""
+OWNERS = """
+UPDATE customers_alert a SET owner_id = c.manager_id FROM customers_customer c
+WHERE c.id = a.customer_id AND c.office_id = ANY(%(offices)s) AND a.state = 'open'
+  AND a.owner_id IS DISTINCT FROM c.manager_id"""
+ASSIGNEES = """
+UPDATE customers_task t SET assignee_id = a.owner_id
+FROM customers_alert a JOIN customers_customer c ON c.id = a.customer_id
+WHERE t.source = 'alert:' || a.id AND t.done_at IS NULL AND a.state <> 'closed'
+  AND c.office_id = ANY(%(offices)s) AND t.assignee_id IS DISTINCT FROM a.owner_id"""

@@ -111,7 +111,7 @@ ROUTES = {
     "customers:grade": Route("customer.view", of="customer"),
     "customers:alerts": Route("alert.view"),
     "customers:alert": Route("alert.view", of="alert"),
-    "customers:alert_take": Route("alert.answer", "post", "alert"),
+    "customers:alert_act": Route("alert.answer", "post", "alert_act"),
     "customers:watch_rules": Route("watch.view"),
     "customers:watch_rule_new": Route("watch.edit"),
     "customers:watch_usual": Route("watch.edit", "post"),
@@ -256,6 +256,7 @@ def things(cast, where, owner, agent) -> dict:
     alert = make.alert(customer)
     return {
         "alert": {"pk": alert.pk},
+        "alert_act": {"pk": alert.pk, "action": "take"},
         "watch_rule": {"pk": alert.rule_id},
         "scheme": {"pk": scheme.pk},
         "scheme_act": {"pk": scheme.pk, "action": "copy"},
@@ -321,6 +322,7 @@ MISSING = {
     ),
     "verdict": {"pk": 99999999, "what": "delivered"},
     "scheme_act": {"pk": 99999999, "action": "copy"},
+    "alert_act": {"pk": 99999999, "action": "take"},
     "run_act": {"pk": 99999999, "action": "propose"},
     "override": {"pk": 99999999, "action": "end"},
     "api_collection": {"pk": 99999999, "name": "phones"},

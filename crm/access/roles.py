@@ -56,6 +56,7 @@ CAPABILITIES: dict[str, set[Role]] = {
     "grading.override": {M, S},
     "alert.view": {M, S},
     "alert.answer": {M, S},
+    "alert.give": {S},
     "watch.view": {S},
     "watch.edit": {S},
     "movement.view": {S},

@@ -38,7 +38,8 @@ def seed(root: Office, users: dict[str, User]) -> None:
 
 def _computed(scheme: GradeScheme, root: Office, until: date, by: User) -> GradeRun:
     run = grade_runs.start_run(scheme, root, until, by=by)
-    for job in Job.objects.filter(kind="customers.grade", params__run=run.pk):
+    waiting = Job.objects.filter(kind="customers.grade", state=Job.State.QUEUED)
+    while job := waiting.first():
         run_inline(job)
     run.refresh_from_db()
     return run

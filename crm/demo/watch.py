@@ -10,7 +10,7 @@ from crm.jobs.models import Job
 from crm.jobs.running import run_inline
 from crm.jobs.services import enqueue
 from crm.org.models import Office
-from customers import alerts
+from customers import alerts, watch_night, watch_rules
 from customers.key_months import keep_months
 from customers.models import Alert, Customer, KeyMonth, Task, WatchRule
 from customers.queries import add_months
@@ -25,7 +25,7 @@ ANSWERS = [
 
 
 def seed(rng: Random, root: Office, users: dict[str, User]) -> None:
-    alerts.usual_rules(root, by=users["supervisor.hubei"])
+    watch_rules.usual_rules(root, by=users["supervisor.hubei"])
     WatchRule.objects.filter(at_least__gte=1000).update(at_least=SMALL)
     _served(rng, users["manager.wuhan"])
     _months(rng, root)
@@ -61,7 +61,7 @@ def _months(rng: Random, root: Office) -> None:
     """The month before the last one, with some who joined and some who left since."""
     offices = [root, *Office.objects.filter(path__startswith=root.path, depth=2)]
     today = add_months(localdate(), -1)
-    alerts.renew_trends(list(Customer.objects.values_list("pk", flat=True)), today)
+    watch_night.renew_trends(list(Customer.objects.values_list("pk", flat=True)), today)
     for office in offices:
         keep_months(office, today)
     kept = list(KeyMonth.objects.values_list("pk", "customer"))

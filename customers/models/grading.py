@@ -194,8 +194,8 @@ class GradeTally(models.Model):
     """How many customers of an office a run leads from one grade to another."""
 
     class Move(models.TextChoices):
-        UP = "up", _("Would rise")
-        DOWN = "down", _("Would fall")
+        UP = "up", _("Rising")
+        DOWN = "down", _("Falling")
         NEW = "new", _("First grade")
         SAME = "same", _("Stays")
 

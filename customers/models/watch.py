@@ -1,13 +1,16 @@
 """What watches over customers: trends, rules, alerts, the months of key customers."""
 
+from typing import Self
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, Value
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from crm.access.models import User
+from crm.access.scoping import ScopedQuerySet, subtree
 from crm.org.models import Office
 from customers.models import choices
 from customers.models.customer import Customer
@@ -63,12 +66,15 @@ class WatchRule(models.Model):
         YELLOW = 1, pgettext_lazy("alert", "Yellow")
         ORANGE = 2, pgettext_lazy("alert", "Orange")
         RED = 3, pgettext_lazy("alert", "Red")
-        CHURNED = 4, pgettext_lazy("alert", "Churned")
+        CHURNED = 4, pgettext_lazy("alert", "Probably gone")
 
     office = models.ForeignKey(
         Office, models.PROTECT, related_name="+", verbose_name=_("office")
     )
     kind = models.CharField(_("kind"), max_length=12, choices=Kind)
+    NEEDS_PERCENT = (Kind.YEAR, Kind.QUARTER_YEAR, Kind.QUARTER, Kind.MONTH, Kind.ALIVE)
+    NEEDS_DAYS = (Kind.SILENT, Kind.CONTRACT, Kind.GRADE, Kind.ARREARS)
+
     level = models.PositiveSmallIntegerField(_("level"), choices=Level)
     percent = models.PositiveSmallIntegerField(_("percent"), null=True, blank=True)
     days = models.PositiveSmallIntegerField(_("days"), null=True, blank=True)
@@ -93,23 +99,47 @@ class WatchRule(models.Model):
         ordering = ["kind", "level", "pk"]
         constraints = [
             models.UniqueConstraint(
-                name="watch_rule_once", fields=["office", "kind", "level", "often"]
+                name="watch_rule_once",
+                fields=["office", "kind", "level", "often"],
+                violation_error_message=_(
+                    "This office has such a rule: same kind, level and posting days."
+                ),
             ),
             models.CheckConstraint(
                 name="watch_rule_percent",
-                condition=Q(percent=None) | Q(percent__range=(1, 100)),
+                condition=Q(percent__range=(1, 100))
+                | Q(percent=None)
+                & ~Q(kind__in=["year", "quarter_year", "quarter", "month", "alive"]),
             ),
             models.CheckConstraint(
                 name="watch_rule_days",
-                condition=Q(days=None) | Q(days__range=(1, 730)),
+                condition=Q(days__range=(1, 730))
+                | Q(days=None)
+                & ~Q(kind__in=["silent", "contract", "grade", "arrears"]),
             ),
             models.CheckConstraint(
-                name="watch_rule_amount", condition=Q(at_least__gte=0)
+                name="watch_rule_numbers",
+                condition=Q(
+                    at_least__gte=0, often__range=(0, 366), task_days__range=(1, 60)
+                ),
             ),
         ]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} ({self.get_level_display()})"
+
+
+class AlertQuerySet(ScopedQuerySet):
+    def rule(self, user: User) -> Q:
+        """Managers see those of their own customers, supervisors those of their offices."""
+        own = Q(customer__manager=user) | Q(customer__assistant=user)
+        office = "customer__office"
+        mine = own & subtree(user, "manager", lookup=office)
+        return mine | subtree(user, "supervisor", lookup=office)
+
+    def visible_to(self, user: User) -> Self:
+        """Without those that a merged record kept: they were closed with it."""
+        return super().visible_to(user).filter(customer__merged_into=None)
 
 
 class Alert(models.Model):
@@ -126,17 +156,23 @@ class Alert(models.Model):
 
     class Outcome(models.TextChoices):
         KEPT = "kept", pgettext_lazy("alert", "Stays with us")
+        SETTLED = "settled", pgettext_lazy("alert", "Paid, renewed or put right")
         LOST = "lost", pgettext_lazy("alert", "Lost")
         FALSE = "false", pgettext_lazy("alert", "False alarm")
         RECOVERED = "recovered", pgettext_lazy("alert", "Passed by itself")
         OVERTAKEN = "overtaken", pgettext_lazy("alert", "A graver one took over")
 
     GRAVE = WatchRule.Level.ORANGE  # and above: shown as urgent
-    BY_HAND = (Outcome.KEPT, Outcome.LOST, Outcome.FALSE)
+    BY_HAND = (Outcome.KEPT, Outcome.SETTLED, Outcome.LOST, Outcome.FALSE)
 
     rule = models.ForeignKey(WatchRule, models.PROTECT, related_name="alerts")
     customer = models.ForeignKey(Customer, models.CASCADE, related_name="alerts")
     level = models.PositiveSmallIntegerField(choices=WatchRule.Level)
+    rank = models.GeneratedField(
+        expression=Value(4) - F("level"),
+        output_field=models.SmallIntegerField(),
+        db_persist=True,
+    )  # the gravest first, in the order of the days that follow it
     episode = models.CharField(max_length=60)
     evidence = models.JSONField(default=dict)
     raised_at = models.DateTimeField()
@@ -148,8 +184,10 @@ class Alert(models.Model):
     closed_at = models.DateTimeField(null=True)
     closed_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
 
+    objects = AlertQuerySet.as_manager()
+
     class Meta:
-        ordering = ["-level", "due_on", "pk"]
+        ordering = ["rank", "due_on", "pk"]
         constraints = [
             models.UniqueConstraint(
                 name="alert_once", fields=["rule", "customer", "episode"]
@@ -167,12 +205,16 @@ class Alert(models.Model):
         ]
         indexes = [
             models.Index(
-                F("level").desc(),
-                F("due_on"),
-                F("id"),
+                fields=["rank", "due_on", "id"],
                 name="alert_open",
                 condition=~Q(state="closed"),
-            )
+            ),
+            models.Index(
+                fields=["rank", "due_on", "id"],
+                name="alert_closed",
+                condition=Q(state="closed"),
+            ),
+            models.Index(fields=["rule", "outcome"], name="alert_outcome"),
         ]
 
     def __str__(self) -> str:

@@ -133,7 +133,7 @@ def test_a_scheme_is_written_computed_proposed_and_published_on_its_pages(client
     run = GradeRun.objects.get()
     url = run.get_absolute_url()
     assert client.get(url).status_code == 200
-    run_inline(Job.objects.get(kind="customers.grade"))
+    make.run_jobs("customers.grade")
     page = client.get(url)
     assert sum(number for _c, _n, number in page.context["spread"]) == 5
     for code, _name, number in page.context["spread"]:
@@ -267,9 +267,10 @@ def test_a_grade_without_a_code_and_an_unknown_office_are_told(client, cast):
 def test_a_run_whose_part_fails_says_so_and_is_resumed(client, cast, monkeypatch):
     make.customer(cast.wuchang, segment="contract")
     run = grade_runs.start_run(scheme_of(cast.wuhan), cast.wuhan, UNTIL, by=None)
-    job = Job.objects.get(kind="customers.grade")
+    run_inline(Job.objects.get(kind="customers.grade"))
+    job = Job.objects.get(kind="customers.grade", state="queued")
     monkeypatch.setattr(
-        "customers.grade_runs.statement", lambda *_args, **_kw: "SELECT 1 / 0"
+        "customers.grade_steps.statement", lambda *_args, **_kw: "SELECT 1 / 0"
     )
     for _attempt in range(3):
         Job.objects.update(due_at=now())

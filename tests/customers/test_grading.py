@@ -12,7 +12,7 @@ from django.db import IntegrityError, connection, transaction
 from crm.errors import Refused
 from crm.jobs.models import Job
 from crm.jobs.running import run_inline
-from customers import grade_runs, grades, grading, merging
+from customers import grade_runs, grade_steps, grades, grading, merging
 from customers.models import (
     Customer,
     CustomerGrade,
@@ -37,8 +37,7 @@ def scheme_of(office, rules=GUANGDONG, **facts) -> GradeScheme:
 
 def compute(scheme: GradeScheme, until: date = UNTIL, office=None) -> GradeRun:
     run = grade_runs.start_run(scheme, office or scheme.office, until, by=None)
-    for job in Job.objects.filter(kind="customers.grade", state="queued"):
-        assert run_inline(job).state == "done", job.error
+    make.run_jobs("customers.grade")
     run.refresh_from_db()
     assert run.state == "computed"
     return run
@@ -250,8 +249,9 @@ def test_kills_and_shuffled_rows_leave_the_same_grades(cast, monkeypatch):
     assert not GradeAssessment.objects.exists()
     run = grade_runs.start_run(scheme, cast.hubei, UNTIL, by=None)
     jobs = Job.objects.filter(kind="customers.grade", state="queued").order_by("pk")
+    run_inline(jobs.get())
     assert jobs.count() == run.shards == 3
-    real = grade_runs._ladders
+    real = grade_steps._ladders
     deaths = iter([True, False, True, True, False, False])
 
     def dies(*arguments):
@@ -259,7 +259,7 @@ def test_kills_and_shuffled_rows_leave_the_same_grades(cast, monkeypatch):
             raise RuntimeError("killed")
         return real(*arguments)
 
-    monkeypatch.setattr(grade_runs, "_ladders", dies)
+    monkeypatch.setattr(grade_steps, "_ladders", dies)
     for _time in range(4):
         Job.objects.update(due_at="2026-01-01T00:00Z")
         for job in jobs.all():

@@ -11,11 +11,9 @@ from django.utils.timezone import localdate, now
 
 from complaints import services as complaints
 from crm.errors import Refused
-from crm.jobs.models import Job
-from crm.jobs.running import run_inline
 from crm.jobs.services import enqueue
 from crm.notify.models import Message
-from customers import alerts, merging, privacy
+from customers import alerts, merging, privacy, watch_night, watch_rules
 from customers.alert_words import said
 from customers.models import (
     Alert,
@@ -72,11 +70,9 @@ def seen(customer, last: date = LAST_DAY, **facts) -> None:
 
 def night() -> None:
     """The watch's jobs, as the clock starts them."""
-    for kind in ("customers.trends", "customers.alert"):
-        if kind == "customers.trends":
-            enqueue(kind)
-        for job in Job.objects.filter(kind=kind, state="queued").order_by("pk"):
-            assert run_inline(job).state == "done", job.error
+    enqueue("customers.trends")
+    make.run_jobs("customers.trends")
+    make.run_jobs("customers.alert")
 
 
 @pytest.fixture
@@ -224,11 +220,11 @@ def test_after_an_answer_the_family_is_quiet_and_then_asks_again(cast, firm):
     rule_of(cast.hubei, "quarter_year")
     night()
     assert Alert.objects.count() == 1
-    later = now() - timedelta(days=alerts.QUIET_DAYS + 1)
+    later = now() - timedelta(days=watch_night.QUIET_DAYS + 1)
     Alert.objects.update(closed_at=later, episode="2020-01-01")
     night()
     assert Alert.objects.filter(state="open").count() >= 1
-    hits = alerts.hits_of(WatchRule.objects.all(), type(cast.wuhan).objects.all())
+    hits = watch_rules.hits_of(WatchRule.objects.all(), type(cast.wuhan).objects.all())
     assert hits[rule.pk]["false_rate"] == 1.0
 
 
@@ -365,6 +361,6 @@ def test_a_february_is_set_beside_the_same_days_before_the_festival(cast):
         day=date(2025, 1, 12), customer=firm, pieces=5, revenue=77, cost=0
     )
     months(firm, 480, last=date(2026, 2, 1))
-    alerts.renew_trends([firm.pk], date(2026, 3, 5))
+    watch_night.renew_trends([firm.pk], date(2026, 3, 5))
     trend = CustomerTrend.objects.get()
     assert (trend.month, trend.revenue, trend.base) == (date(2026, 2, 1), 480, 500)

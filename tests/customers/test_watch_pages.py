@@ -7,7 +7,7 @@ from django.core.exceptions import PermissionDenied
 from django.urls import reverse
 from django.utils.timezone import localdate, now
 
-from customers import alerts
+from customers import watch_night, watch_rules
 from customers.key_months import effects_of, keep_months, movements
 from customers.models import (
     Alert,
@@ -38,16 +38,17 @@ def test_key_customers_are_written_down_month_by_month(cast):
     for firm in (stays, goes):
         firm.strategic_class = "media"
         firm.save()
+    seen(stays)
     months(stays, 300, 200)
     months(small, 900)
     before = add_months(localdate(), -1) + timedelta(days=3)
     everyone = [stays.pk, comes.pk, goes.pk, small.pk]
-    alerts.renew_trends(everyone, before)
+    watch_night.renew_trends(everyone, before)
     keep_months(cast.wuhan, before)
     goes.strategic_class, comes.strategic_class = "", "leader"
     goes.save()
     comes.save()
-    alerts.renew_trends(everyone, localdate())
+    watch_night.renew_trends(everyone, localdate())
     keep_months(cast.wuhan, localdate())
     row = movements(cast.hubei, MONTH)[cast.wuchang.path]
     assert (row.number, row.previous_number, row.joined, row.left) == (2, 2, 1, 1)
@@ -60,6 +61,7 @@ def test_key_customers_are_written_down_month_by_month(cast):
 def test_the_effect_of_service_is_compared_among_the_same_size(cast):
     served_month = add_months(MONTH, -3)
     firms = [make.customer(cast.wuchang, segment="contract") for _one in range(20)]
+    seen(firms[0])
     for place, firm in enumerate(firms):
         after = 100 if place % 2 else 0
         months(firm, after, 0, 0, 0, 50 + 10 * place)
@@ -103,7 +105,7 @@ def test_alerts_are_answered_on_their_page(client, cast, firm):
     assert client.get(reverse("customers:alerts"), {"level": "9"}).status_code == 404
     today = client.get(reverse("customers:today")).content.decode()
     assert alert.get_absolute_url() in today
-    client.post(reverse("customers:alert_take", args=[alert.pk]))
+    client.post(reverse("customers:alert_act", args=[alert.pk, "take"]))
     empty = client.post(alert.get_absolute_url(), {"note": "想换公司"})
     assert empty.status_code == 422
     assert "想换公司" in empty.content.decode()
@@ -121,11 +123,11 @@ def test_rules_are_kept_by_supervisors_of_their_office(client, cast):
     make.sign_in(client, cast.chen)
     usual = reverse("customers:watch_usual")
     client.post(usual, {"office": cast.wuhan.code})
-    assert WatchRule.objects.count() == len(alerts.USUAL)
+    assert WatchRule.objects.count() == len(watch_rules.USUAL)
     client.post(usual, {"office": cast.wuhan.code})
-    assert WatchRule.objects.count() == len(alerts.USUAL)
+    assert WatchRule.objects.count() == len(watch_rules.USUAL)
     client.post(usual, {"office": cast.hubei.code})
-    assert WatchRule.objects.count() == len(alerts.USUAL)
+    assert WatchRule.objects.count() == len(watch_rules.USUAL)
     facts = {"office": cast.wuhan.pk, "kind": "year", "level": 3, "at_least": 5}
     facts |= {"often": 0, "segments": ["contract"], "task_days": 3, "is_on": "on"}
     new = reverse("customers:watch_rule_new")
@@ -143,7 +145,7 @@ def test_rules_are_kept_by_supervisors_of_their_office(client, cast):
     above.refresh_from_db()
     assert above.percent == 10
     with pytest.raises(PermissionDenied):
-        alerts.usual_rules(cast.hubei, by=cast.chen)
+        watch_rules.usual_rules(cast.hubei, by=cast.chen)
 
 
 def test_every_movement_opens_its_customers(client, cast):
