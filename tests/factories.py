@@ -210,15 +210,20 @@ def task(about: Customer, assignee: User | None) -> Task:
     )
 
 
-def alert(customer: Customer) -> Alert:
+def alert(customer: Customer, level: int = 1, often: int = 0) -> Alert:
     """An open alert of a rule of the customer's office."""
     rule = WatchRule.objects.create(
-        office=customer.office, kind="year", level=1, percent=10, segments=["contract"]
+        office=customer.office,
+        kind="year",
+        level=level,
+        often=often,
+        percent=10,
+        segments=["contract"],
     )
     return Alert.objects.create(
         rule=rule,
         customer=customer,
-        level=1,
+        level=level,
         episode="2026-10-01",
         evidence={"month": "2026-10-01", "now": 1, "then": 9, "expected": 9},
         raised_at=now(),
@@ -227,7 +232,7 @@ def alert(customer: Customer) -> Alert:
     )
 
 
-def judged(customer: Customer) -> None:
+def judged(customer: Customer, product: str = "标快") -> None:
     """A month of a key customer, and a forecast of the office: for pages of figures."""
     month = add_months(localdate(), -1)
     KeyMonth.objects.create(
@@ -242,7 +247,7 @@ def judged(customer: Customer) -> None:
     for ahead, actual in enumerate([9, None]):
         Forecast.objects.create(
             office=customer.office,
-            product="标快",
+            product=product,
             month=add_months(month, ahead),
             pieces=8.5,
             naive=8,

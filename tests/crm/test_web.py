@@ -36,6 +36,7 @@ def test_every_page_carries_the_headers_and_names_no_foreign_host(cast, client):
                 "complaints:download",
                 "customers:contract_file",
                 "customers:recipient_report",
+                "customers:movement_file",
                 "api-schema",
                 "transfer:rejected",
             ):

@@ -4,6 +4,8 @@ from datetime import timedelta
 
 import pytest
 from django.core.exceptions import PermissionDenied
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils.timezone import localdate, now
 
@@ -178,3 +180,29 @@ def test_every_movement_opens_its_customers(client, cast):
     text = b"".join(file.streaming_content).decode()
     assert cast.wuchang.name in text
     assert firms[1].name not in text
+
+
+def test_pages_cost_the_same_whatever_stands_on_them(client, cast):
+    """At most fifteen queries, and none for each row."""
+    pages = ["alerts", "today", "watch_rules", "movement", "forecast", "values"]
+    costs: list[list[int]] = []
+    for number in (2, 12):
+        for _one in range(number):
+            firm = make.customer(
+                cast.wuchang, segment="contract", manager=cast.chen, name="甲乙丙"
+            )
+            make.judged(firm, product=f"p{firm.pk}")
+            make.alert(firm, level=1 + firm.pk % 3, often=firm.pk % 360)
+            seen(firm)
+        run = make.grade_run(cast.wuchang)
+        urls = [reverse(f"customers:{name}") for name in pages]
+        urls += [run.get_absolute_url(), Alert.objects.first().get_absolute_url()]
+        make.sign_in(client, cast.chen)
+        client.get(urls[0])
+        costs.append([])
+        for url in urls:
+            with CaptureQueriesContext(connection) as spent:
+                assert client.get(url).status_code == 200
+            costs[-1].append(len(spent))
+    assert costs[0] == costs[1]
+    assert max(costs[1]) <= 15, dict(zip(pages, costs[1], strict=False))
