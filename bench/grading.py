@@ -171,6 +171,50 @@ def bench(cursor) -> None:
     say(
         "publishing the next", f"{seconds:.1f} s, {rows:,} rows for {changes:,} changes"
     )
+    watch(cursor)
+
+
+def watch(cursor) -> None:
+    """The night's trends of everybody, and one rule struck for one prefecture."""
+    from crm.org.models import Office
+    from customers.models import Customer, WatchRule
+    from customers.shards import offices_in
+    from customers.watch_night import CHUNK, renew_trends, strike
+
+    today, after = date(2026, 10, 5), 0
+    floor = best(
+        lambda: cursor.execute(
+            "SELECT count(*) FROM (SELECT customer_id, sum(revenue) "
+            "FROM customers_usagemonth GROUP BY 1) x"
+        ),
+        1,
+    )
+    began = time.perf_counter()
+    rows = Customer.objects.order_by("pk").values_list("pk", flat=True)
+    while chunk := list(rows.filter(pk__gt=after)[:CHUNK]):
+        renew_trends(chunk, today)
+        after = chunk[-1]
+    trends = time.perf_counter() - began
+    say("trends of all customers", f"{trends:.0f} s, {trends / floor:.1f} × their sums")
+    cursor.execute(
+        "INSERT INTO customers_customervalue (customer_id, until, purchase_days, first_on, "
+        "last_on, mean_spending, days_12, months_12, revenue_12, value_12, value_36, recency, "
+        "frequency, money, frequency_class, value_class) SELECT customer_id, %s, 1, %s, %s, 0, "
+        "1, 1, 1, 0, 0, 0, 0, 0, '', '' FROM customers_customertrend",
+        [today, today, date(2026, 9, 30)],
+    )
+    office = Office.objects.filter(depth=2).first()
+    rule = WatchRule.objects.create(
+        office=office, kind="quarter", level=1, percent=90, segments=["contract"]
+    )
+    for name in ("a rule struck for one prefecture", "the same again"):
+        began = time.perf_counter()
+        raised = strike(rule, office, today)
+        seconds = time.perf_counter() - began
+        say(
+            name,
+            f"{seconds:.1f} s, {raised:,} alerts of {len(offices_in(office))} office",
+        )
 
 
 if __name__ == "__main__":

@@ -210,8 +210,13 @@ def freeze(run: int, *, by_product: bool, is_whole: bool) -> str:
 
 
 def statement(rules: Rules, run: int) -> str:
-    """INSERT of one assessment for each customer of the offices in its parameters."""
-    return f"""{INPUTS.format(table=table_of(run))}{_pointed(rules)}{_judged(rules)}
+    """INSERT of one assessment for each customer of the offices in its parameters, and of
+    the tallies that follow; answers with the customers of each tally.
+
+    COST: counting what was just written by a second statement took as long again.
+    """
+    return f"""{INPUTS.format(table=table_of(run))}{_pointed(rules)}{_judged(rules)},
+made AS (
 INSERT INTO customers_gradeassessment ({COLUMNS})
 SELECT %(run)s, id, amount, share, margin, arrears_days, credit_days, months,
     strategic_class, is_headquarters, place, ladder, revenue_points, profit_points,
@@ -220,4 +225,8 @@ SELECT %(run)s, id, amount, share, margin, arrears_days, credit_days, months,
     {_code("settled", rules)}, CASE WHEN is_kept THEN 'protected' ELSE why END, was,
     CASE WHEN was_rank IS NULL THEN 'new' WHEN was_rank = settled THEN 'same'
          WHEN was_rank > settled THEN 'up' ELSE 'down' END
-FROM settled"""
+FROM settled RETURNING customer_id, was, grade, move)
+INSERT INTO customers_gradetally (run_id, office_id, was, grade, move, customers)
+SELECT %(run)s, facts.office_id, made.was, made.grade, made.move, count(*)
+FROM made JOIN {table_of(run)} facts ON facts.id = made.customer_id GROUP BY 2, 3, 4, 5
+RETURNING customers"""
