@@ -137,7 +137,10 @@ def bench(cursor) -> None:
     single = best(lambda: cursor.execute(f"SELECT count(*) FROM ({bare}) x"))
     cursor.execute("RESET max_parallel_workers_per_gather")
     one, peak = graded(scheme, root, date(2026, 6, 30), 1)
+    cursor.execute("VACUUM ANALYZE")  # else autovacuum takes the second worker's core
     two, _peak = graded(scheme, root, date(2026, 7, 31), 2)
+    cursor.execute("VACUUM ANALYZE")
+    again, _peak = graded(scheme, root, date(2026, 8, 31), 1)
     lines = CUSTOMERS * LINES_EACH
     say(
         f"GROUP BY customer over {lines:,} lines",
@@ -146,9 +149,10 @@ def bench(cursor) -> None:
     say(f"grading {CUSTOMERS:,} customers, one worker", f"{one:.1f} s")
     say("the same ÷ the bare GROUP BY (goal 10)", f"{one / floor:.2f} (≤ 2.5)")
     say("the same ÷ the bare GROUP BY without parallel query", f"{one / single:.2f}")
-    say("two workers ÷ one, parallel query off", f"{two / one:.2f} (≤ 0.8)")
+    both = (one + again) / 2  # the table grows from run to run
+    say("two workers ÷ one, parallel query off", f"{two / both:.2f} (≤ 0.8)")
     say("memory of the grading worker", f"{peak:.0f} MiB (≤ 200)")
-    first, second = GradeRun.objects.order_by("pk")
+    first, second = GradeRun.objects.order_by("pk")[:2]
     began = time.perf_counter()
     publish(first)
     say("publishing it for the first time", f"{time.perf_counter() - began:.1f} s")

@@ -51,16 +51,17 @@ class OfficeForm(forms.Form):
 
 
 class GiveForm(forms.Form):
-    """To whom an alert goes: managers of the customer's office and those above it."""
+    """To whom an alert goes: the managers of its customer's office and of those above it;
+    without an office all managers, of whom the service takes what they may see."""
 
     to = forms.ModelChoiceField(queryset=None, label=gettext_lazy("Give it to"))
 
-    def __init__(self, *args: Any, office: Office, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, office: Office | None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        above = [office.path[:end] for end in range(4, len(office.path) + 1, 4)]
-        postings = Posting.objects.in_force(localdate()).filter(
-            role="manager", office__path__in=above
-        )
+        postings = Posting.objects.in_force(localdate()).filter(role="manager")
+        if office is not None:
+            above = [office.path[:end] for end in range(4, len(office.path) + 1, 4)]
+            postings = postings.filter(office__path__in=above)
         people = User.objects.filter(pk__in=postings.values("user"), is_active=True)
         self.fields["to"].queryset = people.order_by("full_name")
 

@@ -67,6 +67,7 @@ def alert_list(request: AuthedRequest) -> HttpResponse:
         "month": add_months(localdate(), -1),
         "offices": offices_of(request.user, "supervisor"),
         "query": _query(form),
+        "give_form": GiveForm(office=None) if may(request.user, "alert.give") else None,
     }
     return render(request, "customers/alerts.html", context)
 
@@ -182,6 +183,23 @@ def alert_act(request: AuthedRequest, pk: int, action: str) -> HttpResponse:
     except Refused as refusal:
         messages.error(request, str(refusal))
     return redirect(row)
+
+
+@require_POST
+@needs("alert.give")
+def alerts_give(request: AuthedRequest) -> HttpResponse:
+    """Give all alerts of a list, as its filter says, to one manager."""
+    form = AlertFilter(request.GET)
+    to = GiveForm(request.POST, office=None)
+    if not form.is_valid():
+        raise Http404
+    if to.is_valid():
+        rows = form.narrow(Alert.objects.visible_to(request.user), request.user)
+        given = alerts.give_many(rows, by=request.user, to=to.cleaned_data["to"])
+        messages.success(request, _("Alerts given: %(n)s") % {"n": given})
+    else:
+        messages.error(request, _("Choose a person."))
+    return redirect(_back(request))
 
 
 # --- rules ------------------------------------------------------------------------------

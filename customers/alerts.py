@@ -4,6 +4,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.timezone import localdate, now
 from django.utils.translation import gettext as _
@@ -11,6 +12,7 @@ from django.utils.translation import gettext_noop
 
 from crm.access.capabilities import may, require
 from crm.access.models import User
+from crm.access.scoping import offices_of
 from crm.audit import services as audit
 from crm.errors import Refused
 from crm.notify.services import queue_message
@@ -29,6 +31,7 @@ from customers.watch_rules import rules_of
 
 Kind = WatchRule.Kind
 State, Outcome = Alert.State, Alert.Outcome
+MOST_GIVEN = 500
 
 NEWS = gettext_noop("Customers need you: new alerts")  # translated when it is read
 
@@ -113,6 +116,27 @@ def give_alert(alert: Alert, *, by: User, to: User) -> None:
     details = {"to": to.username}
     audit.record(by, "alert.given", customer, office=customer.office, details=details)
     send_news(to, 1, row.get_absolute_url(), f"{row.source}:{to.pk}:{now():%Y%m%d%H%M}")
+
+
+@transaction.atomic
+def give_many(rows: QuerySet[Alert], *, by: User, to: User) -> int:
+    """Hand live alerts to a manager: of `rows`, those of offices where both may; how many.
+    At most MOST_GIVEN at once. One line in the trail."""
+    require(by, "alert.give")
+    offices = offices_of(by, "supervisor") & offices_of(to, "manager")
+    live = rows.exclude(state=State.CLOSED).filter(customer__office__in=offices)
+    ids = list(
+        live.select_for_update(of=("self",)).values_list("pk", flat=True)[:MOST_GIVEN]
+    )
+    Alert.objects.filter(pk__in=ids).update(owner=to, state=State.TAKEN)
+    tasks = Task.objects.filter(source__in=[f"alert:{pk}" for pk in ids], done_at=None)
+    tasks.update(assignee=to)
+    if ids:
+        details = {"to": to.username, "alerts": len(ids)}
+        audit.record(by, "alerts.given", details=details)
+        key = f"alerts_given:{ids[0]}:{to.pk}:{now():%Y%m%d%H%M}"
+        send_news(to, len(ids), f"{reverse('customers:alerts')}?whose=mine", key)
+    return len(ids)
 
 
 @transaction.atomic

@@ -41,11 +41,19 @@ def _why_context(request: AuthedRequest, customer: Customer) -> dict[str, Any]:
 
 
 def _measure(name: str, value: Any) -> str:
-    """A dimension's measure as people read it."""
+    """A dimension's measure as people read it, with what it counts."""
     if name == "brand":
         known = dict(choices.StrategicClass.choices)
         return str(known.get(value, "—"))
-    return f"{100 * value:.0f} %" if isinstance(value, float) else str(value)
+    units = {
+        "revenue": _("% of the customers have less revenue"),
+        "profit": _("% of the revenue is profit"),
+        "credit": _("days is the oldest arrears"),
+        "payment": _("days of credit"),
+        "loyalty": _("months of twelve with usage"),
+    }
+    figure = f"{100 * value:.0f}" if isinstance(value, float) else str(value)
+    return f"{figure} {units[name]}"
 
 
 def _name(grade: CustomerGrade | None, override: GradeOverride | None) -> str:

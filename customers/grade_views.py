@@ -21,8 +21,6 @@ from crm.org.models import Office
 from crm.web import keyset_page
 from customers import grade_runs, grading
 from customers.grade_forms import (
-    BENEFITS,
-    DIMENSIONS,
     RULES,
     RunForm,
     SchemeForm,
@@ -108,6 +106,10 @@ def _edit(
         rules=rules,
         offices=offices_of(request.user, "supervisor"),
     )
+    if not may_edit:  # to read: every rule of it, in the same places
+        form.fields["office"].queryset = Office.objects.filter(pk=found.office_id)
+        for field in form.fields.values():
+            field.disabled = True
     status = 200
     if request.method == "POST" and may_edit:
         status = 422
@@ -124,9 +126,6 @@ def _edit(
         "is_used": is_used,
         "run_form": run_form,
         "runs": found.runs.select_related("office") if found.pk else [],
-        "rules": rules,
-        "dimensions": [(label, rules.weights[n]) for n, label in DIMENSIONS.items()],
-        "benefits": {key: str(label) for key, label in BENEFITS.items()},
     }
     return render(request, "customers/scheme.html", context, status=status)
 

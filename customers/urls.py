@@ -57,6 +57,7 @@ urlpatterns = [
     ),
     path("<int:pk>/grade/", customer_grade_views.of_customer, name="grade"),
     path("alerts/", alert_views.alert_list, name="alerts"),
+    path("alerts/give/", alert_views.alerts_give, name="alerts_give"),
     path("alerts/<int:pk>/", alert_views.alert, name="alert"),
     path("alerts/<int:pk>/<slug:action>/", alert_views.alert_act, name="alert_act"),
     path("watch/", alert_views.rules, name="watch_rules"),

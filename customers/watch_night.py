@@ -8,7 +8,7 @@ all that follows from it (task, timeline, news) has its id as key.
 from datetime import date, timedelta
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Count, Q
 from django.urls import reverse
 from django.utils.timezone import localdate, now
@@ -105,6 +105,7 @@ def _put_in_order(office: Office) -> None:
         cursor.execute(watch_sql.ASSIGNEES, params)
 
 
+@transaction.atomic
 def strike(rule: WatchRule, office: Office, today: date) -> int:
     """Raise a rule's alerts at an office's shard; pass those whose reason is gone.
 

@@ -111,6 +111,7 @@ ROUTES = {
     "customers:grade": Route("customer.view", of="customer"),
     "customers:alerts": Route("alert.view"),
     "customers:alert": Route("alert.view", of="alert"),
+    "customers:alerts_give": Route("alert.give", "post"),
     "customers:alert_act": Route("alert.answer", "post", "alert_act"),
     "customers:watch_rules": Route("watch.view"),
     "customers:watch_rule_new": Route("watch.edit"),

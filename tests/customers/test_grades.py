@@ -305,6 +305,20 @@ def test_the_reasons_are_a_page_of_their_own_to_print(client, cast):
     assert "data-print" not in part
 
 
+def test_a_used_scheme_is_read_whole_and_changed_by_nobody(client, cast):
+    scheme = scheme_of(cast.hubei)
+    compute(scheme, office=cast.wuhan)
+    make.sign_in(client, cast.chen)
+    page = client.get(scheme.get_absolute_url())
+    fields = page.context["form"].fields
+    assert all(field.disabled for field in fields.values())
+    assert cast.hubei.name in page.content.decode()
+    assert "data-print" not in page.content.decode()
+    client.post(scheme.get_absolute_url(), {"name": "anders"})
+    scheme.refresh_from_db()
+    assert scheme.name == "客户分级"
+
+
 def test_the_flow_picture_holds_every_customer_once():
     bands = [("gold", "gold", 5, "same"), ("gold", "vip", 2, "down")]
     drawn = flow([*bands, ("<b>", "vip", 3, "new")], ["gold", "vip", "<b>"], label="x")

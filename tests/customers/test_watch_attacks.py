@@ -250,3 +250,21 @@ def test_an_answer_leads_back_to_the_list_it_came_from(client, cast, firm):
     assert answer.status_code == 422
     answer = client.post(address, {"outcome": "kept", "note": "已回访客户"})
     assert answer.url == f"{reverse('customers:alerts')}?{listed.context['query']}"
+
+
+def test_a_whole_list_is_given_as_far_as_both_may(client, cast):
+    firms = [
+        make.customer(office) for office in (cast.wuhan, cast.wuchang, cast.yichang)
+    ]
+    found = [make.alert(firm, often=place) for place, firm in enumerate(firms)]
+    heir = make.user("heir", ("manager", cast.wuchang))
+    boss = make.user("boss", ("supervisor", cast.hubei))
+    make.sign_in(client, boss)
+    url = reverse("customers:alerts_give")
+    assert client.post(f"{url}?level=7", {"to": heir.pk}).status_code == 404
+    client.post(f"{url}?level=1", {"to": cast.lin.pk})  # no manager
+    assert not Alert.objects.exclude(owner=None).exists()
+    client.post(f"{url}?level=1&whose=nobody", {"to": heir.pk})
+    owners = [Alert.objects.get(pk=row.pk).owner for row in found]
+    assert owners == [None, heir, None]
+    assert Message.objects.get(to_user=heir).body == "1"
