@@ -17,14 +17,18 @@ CUSTOMERS = int(os.environ.get("BENCH_CUSTOMERS", "1000000"))
 LINES_EACH = 10
 PREFECTURES = 8
 WORK = """
-import os, django
+import os, time, django
 django.setup()
 from django.db import connection
 from crm.jobs.models import Job
 from crm.jobs.running import run
 connection.cursor().execute("SET max_parallel_workers_per_gather = 0")
-while job := Job.objects.filter(kind="customers.grade", state="queued").order_by("?").first():
-    run(job.pk)
+jobs = Job.objects.filter(kind="customers.grade")
+while jobs.unfinished().exists():
+    if job := jobs.filter(state="queued").order_by("?").first():
+        run(job.pk)
+    else:
+        time.sleep(0.05)  # the inputs are being frozen: their shards follow
 """
 
 

@@ -43,7 +43,8 @@ class ComplaintQuerySet(ScopedQuerySet):
 
 
 class Complaint(models.Model):
-    """A customer's grievance until it is archived. Clocks are fixed at intake (sla.py)."""
+    """A customer's grievance until it is archived. Its clocks are rows (Milestone); the
+    three due times here are those in force, for lists."""
 
     class Category(models.TextChoices):
         DELAY = "delay", _("Delay")
@@ -150,6 +151,88 @@ class ComplaintMove(models.Model):
 
     def __str__(self) -> str:
         return f"{self.before}→{self.after}"
+
+
+class Milestone(models.Model):
+    """One clock of a complaint: what must have happened by when.
+
+    Either `minutes` of the handling office's working time, which stand still while the
+    complaint waits for its customer, or `days` of the calendar, which nothing stops.
+    `next_at` is when the sweep has something to say; empty once it is met.
+    """
+
+    class Kind(models.TextChoices):
+        FIRST = "first", _("First answer")
+        RESOLUTION = "resolution", _("Promise (working hours)")
+        LEGAL = "legal", _("Legal limit (7 days)")
+
+    complaint = models.ForeignKey(Complaint, models.CASCADE, related_name="milestones")
+    kind = models.CharField(max_length=10, choices=Kind)
+    round = models.PositiveSmallIntegerField(default=1)  # one more each time reopened
+    starts_at = models.DateTimeField()
+    minutes = models.PositiveIntegerField(null=True)
+    days = models.PositiveSmallIntegerField(null=True)
+    due_at = models.DateTimeField()
+    is_provisional = models.BooleanField(default=False)
+    met_at = models.DateTimeField(null=True)
+    next_at = models.DateTimeField(null=True)
+    told = models.PositiveSmallIntegerField(default=0)  # 1 warned, then one a level up
+
+    class Meta:
+        ordering = ["round", "due_at"]
+        constraints = [
+            models.UniqueConstraint(
+                name="milestone_once", fields=["complaint", "kind", "round"]
+            ),
+            models.CheckConstraint(
+                name="milestone_one_measure",
+                condition=Q(minutes=None, days__isnull=False)
+                | Q(minutes__isnull=False, days=None),
+            ),
+            models.CheckConstraint(
+                name="milestone_met_is_silent",
+                condition=Q(met_at=None) | Q(next_at=None),
+            ),
+        ]
+        indexes = [
+            models.Index(
+                name="milestone_next",
+                fields=["next_at"],
+                condition=Q(next_at__isnull=False),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.due_at}"
+
+    @property
+    def was_late(self) -> bool:
+        return self.met_at is not None and self.met_at > self.due_at
+
+
+class Pause(models.Model):
+    """A time in which a complaint waited for its customer: working clocks stand still."""
+
+    complaint = models.ForeignKey(Complaint, models.CASCADE, related_name="pauses")
+    from_at = models.DateTimeField()
+    until_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["from_at"]
+        constraints = [
+            models.UniqueConstraint(
+                name="pause_one_open",
+                fields=["complaint"],
+                condition=Q(until_at=None),
+            ),
+            models.CheckConstraint(
+                name="pause_ends_after",
+                condition=Q(until_at=None) | Q(until_at__gte=models.F("from_at")),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.from_at} – {self.until_at}"
 
 
 class Attachment(models.Model):

@@ -8,7 +8,7 @@ from django.utils.timezone import localtime, now
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
-from complaints import sla
+from complaints import clocks, sla
 from complaints.models import Attachment, Complaint, ComplaintMove
 from complaints.workflow import CLOSED, State, may_move
 from crm import files, text
@@ -67,7 +67,8 @@ def create_complaint(
         return sent_before
     opened = now()
     handling = customer.office if customer else office
-    due = sla.deadlines(calendar_of(handling), opened)
+    calendar = calendar_of(handling)
+    due = sla.deadlines(calendar, opened)
     complaint = Complaint.objects.create(
         ref=next_ref(),
         token=token,
@@ -87,6 +88,7 @@ def create_complaint(
         legal_due_at=due.legal,
         is_provisional=due.is_provisional,
     )
+    clocks.start(complaint, calendar)
     ComplaintMove.objects.create(complaint=complaint, at=opened, by=by, after=State.NEW)
     _write_timeline(complaint)
     if customer:
@@ -125,6 +127,7 @@ def move_complaint(
     ComplaintMove.objects.create(
         complaint=complaint, at=now(), by=by, before=before, after=after, note=note
     )
+    clocks.moved(complaint, before, after, now())
     _write_timeline(complaint)
     if after == State.REOPENED and complaint.customer is not None:
         url = complaint.get_absolute_url()

@@ -9,7 +9,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from complaints import services
+from complaints import clocks, services
 from complaints.forms import ComplaintForm, FileForm, MoveForm
 from complaints.models import Attachment, Complaint
 from crm import text
@@ -163,6 +163,8 @@ def _page(
         "complaint": complaint,
         "caller_phone": text.mask_phone(complaint.caller_phone),
         "caller_name": text.mask_name(complaint.caller_name),
+        "milestones": complaint.milestones.all(),
+        "at": at,
         "moves": complaint.moves.select_related("by"),
         "files": complaint.attachments.select_related("added_by"),
         "correction_form": forms.get("correction") or CorrectionForm(),
@@ -231,6 +233,19 @@ def correct(request: AuthedRequest, ref: str) -> HttpResponse:
     address = once(request, act)
     messages.success(request, _("Your request is on its way to the call centre."))
     return redirect(address)
+
+
+@needs("complaint.view")
+def working(request: AuthedRequest, ref: str) -> HttpResponse:
+    """How each due time came about: spans of working time, pauses, who was told."""
+    complaint = get_object_or_404(visible(request).for_list(), ref=ref)
+    context = {
+        "complaint": complaint,
+        "clocks": clocks.shown(complaint),
+        "pauses": complaint.pauses.all(),
+        "calendar_office": complaint.handling_office,
+    }
+    return render(request, "complaints/working.html", context)
 
 
 @needs("complaint.view")

@@ -187,6 +187,8 @@ JOB_KINDS = {
     "customers.alert": "customers.watch_night.alert_step",
     "customers.forecasts": "customers.forecast.spread_step",
     "customers.forecast": "customers.forecast.forecast_step",
+    "complaints.sweep": "complaints.clocks.sweep_step",
+    "complaints.again": "complaints.clocks.again_step",
     "transfer.import": "crm.transfer.importing.import_step",
     "transfer.revert": "crm.transfer.importing.revert_step",
     "transfer.forget": "crm.transfer.importing.forget_step",
@@ -199,6 +201,7 @@ ANALYTICS_KINDS = {"customers.value", "customers.forecast"}
 JOB_SCHEDULE = {
     "deliver": ("notify.deliver", 30, None),
     "seal": ("audit.seal", 10, None),
+    "clocks": ("complaints.sweep", 60, None),
     "days": ("customers.days", 60, None),
     "retain": ("customers.retain", None, "00:30"),
     "watch": ("customers.watch", None, "01:00"),
@@ -221,6 +224,8 @@ IMPORT_TARGETS = {
     "recipients": "customers.recipient_import.TARGET",
 }
 
+# What counts its due times anew when a calendar changes; params: office (none: all).
+CALENDAR_JOBS = ["complaints.again"]
 # What else forgets a person when the record is erased: the apps above customers.
 CUSTOMER_ERASERS = ["complaints.services.forget_customer"]
 

@@ -129,6 +129,9 @@ def alert(request: AuthedRequest, pk: int) -> HttpResponse:
         "alert": row,
         "said": said(row),
         "shown_customer": row.customer.name_for(request.user),
+        "sees_customer": Customer.objects.visible_to(request.user)
+        .filter(pk=row.customer_id)
+        .exists(),
         "form": form,
         "may_answer": may_answer and row.state != Alert.State.CLOSED,
         "is_mine": row.owner_id == request.user.pk and row.state == Alert.State.TAKEN,

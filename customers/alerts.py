@@ -57,9 +57,8 @@ def send_news(user: User, number: int, url: str, key: str) -> None:
 def raise_complaint(customer: Customer, ref: str, url: str) -> Alert | None:
     """Another app says that a customer was not content with an answer: at once, once for
     each complaint. None where no rule asks for it, or one is open already."""
-    rows = Customer.objects.select_for_update(
-        of=("self",)
-    )  # RACE: two complaints at once
+    # RACE: two complaints of one customer opened again at once take turns.
+    rows = Customer.objects.select_for_update(of=("self",))
     customer = rows.select_related("office", "manager").get(pk=customer.pk)
     rules = [r for r in rules_of(customer.office) if r.kind == Kind.COMPLAINT]
     rule = next((r for r in rules if customer.segment in r.segments), None)
@@ -104,8 +103,10 @@ def _locked_alert(alert: Alert) -> tuple[Customer, Alert]:
 
 @transaction.atomic
 def give_alert(alert: Alert, *, by: User, to: User) -> None:
-    """Hand an alert to somebody who sees the customer. Refused("alert.closed"),
-    ("alert.owner")."""
+    """Hand an alert to somebody who may answer it there: it is theirs to see.
+
+    Refused("alert.closed"), ("alert.owner").
+    """
     customer, row = _locked_alert(alert)
     require(by, "alert.give", customer.office)
     if not may(to, "alert.answer", customer.office):

@@ -51,7 +51,7 @@ def family_of(kind: str) -> list[str]:
 
 @transaction.atomic
 def save_rule(rule: WatchRule, *, by: User | None) -> WatchRule:
-    """Keep a rule; alerts that it has raised stay as they are."""
+    """Keep a rule; alerts that it has raised follow it in the coming night."""
     require(by, "watch.edit", rule.office)
     if rule.pk is None:
         rule.made_by = by

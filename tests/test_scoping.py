@@ -171,6 +171,7 @@ ROUTES = {
         "complaint.view", of="customer", rows_for="agent manager supervisor"
     ),
     "complaints:detail": Route("complaint.view", of="complaint"),
+    "complaints:working": Route("complaint.view", of="complaint"),
     "complaints:move": Route("complaint.move", "post", "complaint"),
     "complaints:correct": Route("customer.correct", "post", "complaint"),
     "complaints:attach": Route("complaint.attach", "post", "complaint"),

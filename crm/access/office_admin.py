@@ -2,6 +2,7 @@
 
 from datetime import date, time
 
+from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -9,6 +10,7 @@ from crm.access.capabilities import require, require_everywhere
 from crm.access.models import User
 from crm.audit import services as audit
 from crm.errors import Refused
+from crm.jobs.services import enqueue
 from crm.org import holidays
 from crm.org.models import CalendarDay, HolidayYear, Office, WorkWindow
 
@@ -74,6 +76,7 @@ def set_windows(
         )
     details = {"windows": len(windows), "inherit": inherit}
     audit.record(by, "calendar.windows_set", office, office=office, details=details)
+    _calendar_changed(office, by)
 
 
 def _require_calendar(by: User, office: Office | None) -> None:
@@ -101,6 +104,13 @@ def set_day(
         office=office,
         details=details,
     )
+    _calendar_changed(office, by)
+
+
+def _calendar_changed(office: Office | None, by: User) -> None:
+    """What runs by the calendar is counted anew, by jobs of the apps above."""
+    for kind in settings.CALENDAR_JOBS:
+        enqueue(kind, {"office": office.code} if office else {}, by=by)
 
 
 @transaction.atomic
@@ -109,6 +119,7 @@ def remove_day(day: CalendarDay, *, by: User) -> None:
     details = {"date": str(day.date)}
     audit.record(by, "calendar.day_removed", day, office=day.office, details=details)
     day.delete()
+    _calendar_changed(day.office, by)
 
 
 @transaction.atomic
@@ -119,3 +130,4 @@ def confirm_year(year: int, *, by: User) -> None:
         holidays.load_year(year)
     HolidayYear.objects.update_or_create(year=year, defaults={"is_official": True})
     audit.record(by, "calendar.year_confirmed", f"org.holidayyear:{year}")
+    _calendar_changed(None, by)

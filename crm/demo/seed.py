@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from django.utils.timezone import localdate, now
 from django.utils.translation import override
 
-from complaints import sla
+from complaints import clocks, sla
 from complaints.models import Complaint, ComplaintMove
 from complaints.workflow import CLOSED, State
 from crm import text
@@ -288,6 +288,10 @@ def _complaints(
             step.complaint_id = row.pk
     ComplaintMove.objects.bulk_create([step for steps in moves for step in steps])
     TimelineEntry.objects.bulk_create([_entry(row) for row in rows])
+    for row, steps in zip(rows, moves, strict=True):
+        clocks.start(row, calendars[row.handling_office_id])
+        for step in steps:
+            clocks.moved(row, step.before, step.after, step.at)
     with connection.cursor() as cursor:
         cursor.execute("SELECT setval('complaints_ref', %s)", [COMPLAINTS])
     return len(rows)

@@ -131,8 +131,9 @@ class WatchRule(models.Model):
 
 class AlertQuerySet(ScopedQuerySet):
     def rule(self, user: User) -> Q:
-        """Managers see those of their own customers, supervisors those of their offices."""
-        own = Q(customer__manager=user) | Q(customer__assistant=user)
+        """Managers see those of their own customers and those given to them, supervisors
+        those of their offices."""
+        own = Q(customer__manager=user) | Q(customer__assistant=user) | Q(owner=user)
         office = "customer__office"
         mine = own & subtree(user, "manager", lookup=office)
         return mine | subtree(user, "supervisor", lookup=office)

@@ -14,6 +14,7 @@ PAGES = {
         "/complaints/",
         "/complaints/new/",
         "/complaints/{ref}/",
+        "/complaints/{ref}/working/",
         "/customers/",
         "/customers/{pk}/",
         "/customers/{pk}/edit/",

@@ -227,6 +227,11 @@ def test_supervisors_give_alerts_and_answers_can_be_taken_back(client, cast, fir
     client.post(act, {"to": heir.pk})
     alert.refresh_from_db()
     assert (alert.owner, alert.state) == (heir, "taken")
+    make.sign_in(client, heir)
+    page = client.get(alert.get_absolute_url())
+    assert page.status_code == 200
+    assert firm.get_absolute_url() not in page.content.decode()  # not theirs to open
+    make.sign_in(client, cast.chen)
     with pytest.raises(PermissionDenied):
         alerts.give_alert(alert, by=cast.zhao, to=heir)
     with pytest.raises(Refused):
