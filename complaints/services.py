@@ -83,10 +83,7 @@ def create_complaint(
         item_no=item_no,
         text=description,
         opened_at=opened,
-        first_answer_due_at=due.first_answer,
-        promised_due_at=due.promised,
-        legal_due_at=due.legal,
-        is_provisional=due.is_provisional,
+        **due.columns(),
     )
     clocks.start(complaint, calendar)
     ComplaintMove.objects.create(complaint=complaint, at=opened, by=by, after=State.NEW)

@@ -24,6 +24,15 @@ class Deadlines:
     promised: datetime
     is_provisional: bool
 
+    def columns(self) -> dict[str, datetime | bool]:
+        """As a complaint keeps them."""
+        return {
+            "first_answer_due_at": self.first_answer,
+            "promised_due_at": self.promised,
+            "legal_due_at": self.legal,
+            "is_provisional": self.is_provisional,
+        }
+
 
 def deadlines(calendar: WorkCalendar, opened: datetime) -> Deadlines:
     """The legal limit wins where it is earlier than a promise."""

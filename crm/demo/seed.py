@@ -321,10 +321,7 @@ def _complaint(
         text=province.COMPLAINTS[category].format(no=item),
         state=State(state),
         opened_at=opened,
-        first_answer_due_at=due.first_answer,
-        promised_due_at=due.promised,
-        legal_due_at=due.legal,
-        is_provisional=due.is_provisional,
+        **due.columns(),
     )
 
 
