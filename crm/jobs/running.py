@@ -17,6 +17,7 @@ from crm.jobs.models import Job
 
 LEASE = timedelta(seconds=60)
 MAX_ATTEMPTS = 3
+MAX_DEATHS = 5  # of workers at one step: three kills must not lose a job
 SLICE_SECONDS = 40  # then the worker takes other work; the job is rung again
 logger = logging.getLogger(__name__)
 
@@ -86,14 +87,14 @@ def _said(error: Exception) -> str:
 def run(job_id: int) -> bool:
     """Run a job for one slice; return whether it wants to be rung again.
 
-    A job that killed its worker comes back when the lease ends; the third attempt
-    without a finished step parks it as failed.
+    A job that killed its worker comes back when the lease ends; the fifth death at one
+    step, or the third error, parks it as failed.
     """
     job = claim(job_id)
     if job is None:
         return False
-    if job.attempts > MAX_ATTEMPTS:
-        _give_up_or_wait(job, "The worker died three times at the same step.")
+    if job.attempts > MAX_DEATHS:
+        _give_up_or_wait(job, "The worker died five times at the same step.")
         return False
     step = import_string(settings.JOB_KINDS[job.kind])
     until = time.monotonic() + SLICE_SECONDS

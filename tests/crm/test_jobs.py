@@ -100,12 +100,24 @@ def test_a_failing_job_waits_longer_each_time_and_is_parked_after_three(db):
 def test_a_job_that_kills_its_worker_is_parked_too(db):
     job = enqueue("test.count")
     Job.objects.update(
-        state="running", attempts=3, lease_until=now() - timedelta(seconds=1)
+        state="running",
+        attempts=running.MAX_DEATHS,
+        lease_until=now() - timedelta(seconds=1),
     )
     running.run(job.pk)
     job.refresh_from_db()
     assert job.state == "failed"
     assert STEPS == []
+
+
+def test_three_kills_at_one_step_lose_no_job(db):
+    job = enqueue("test.count")
+    Job.objects.update(
+        state="running", attempts=3, lease_until=now() - timedelta(seconds=1)
+    )
+    running.run(job.pk)
+    job.refresh_from_db()
+    assert job.state == "done"
 
 
 def at(hour: int, minute: int = 0, day: int = 21) -> datetime:
