@@ -99,9 +99,11 @@ RUN = (
 )
 STATE = "SELECT state FROM customers_graderun WHERE id = {}"
 DIFFERENT = """
-SELECT count(*) FROM customers_gradeassessment a FULL JOIN customers_gradeassessment b
-    ON a.customer_id = b.customer_id AND b.run_id = {} WHERE a.run_id = {}
-AND (a.grade, a.score, a.place, a.rule) IS DISTINCT FROM (b.grade, b.score, b.place, b.rule)"""
+SELECT count(*) FROM (
+    SELECT customer_id, grade, score, place, rule FROM customers_gradeassessment
+    WHERE run_id = {} EXCEPT
+    SELECT customer_id, grade, score, place, rule FROM customers_gradeassessment
+    WHERE run_id = {}) x"""
 
 
 @pytest.mark.timeout(600)
