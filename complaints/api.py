@@ -22,11 +22,13 @@ class ComplaintOut(serializers.ModelSerializer):
         model = Complaint
         fields = [
             "ref",
+            "kind",
             "category",
             "channel",
             "state",
             "office",
             "opened_at",
+            "due_at",
             "legal_due_at",
         ]
 
@@ -34,7 +36,7 @@ class ComplaintOut(serializers.ModelSerializer):
 class ComplaintIn(StrictSerializer):
     token = serializers.UUIDField()
     phone = serializers.CharField(max_length=30)
-    category = serializers.ChoiceField(choices=Complaint.Category.choices)
+    category = serializers.ChoiceField(choices=Complaint.Group.choices)
     channel = serializers.ChoiceField(choices=Complaint.Channel.choices, default="web")
     text = serializers.CharField(min_length=5, max_length=4000)
     item_no = serializers.CharField(max_length=30, required=False, default="")

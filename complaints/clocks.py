@@ -1,24 +1,20 @@
-"""The clocks of a complaint: milestones and pauses as rows, warnings, escalation.
+"""The clocks of a work order: milestones and pauses as rows.
 
-Source: domain.md 6.2 and 6.3. First answer and promise run in the handling office's
-working time and stand still while the complaint waits for its customer; the legal limit
-runs through everything. A change of the calendar counts open clocks anew.
+Source: domain.md 6.2 and 6.3. Clocks in working minutes run in the handling office's
+time and stand still while the work order waits for its customer; clocks in days run
+through everything. A change of the calendar counts open clocks anew.
 """
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from django.utils.timezone import localdate, now
-from django.utils.translation import gettext_noop
+from django.utils.timezone import now
 
-from complaints.models import Complaint, Milestone, Pause
-from complaints.sla import FIRST_ANSWER_MINUTES, LEGAL_DAYS, PROMISE_MINUTES
-from complaints.workflow import CLOSED
-from crm.access.models import Posting, User
-from crm.access.roles import Role
+from complaints import limits
+from complaints.models import Clock, Complaint, Milestone, Pause
+from complaints.workflow import CLOSED, State
 from crm.audit import services as audit
 from crm.jobs.models import Job
-from crm.notify.services import queue_message
 from crm.org.calendar import (
     Due,
     WorkCalendar,
@@ -28,30 +24,73 @@ from crm.org.calendar import (
 from crm.org.models import Office
 from crm.org.queries import calendar_of
 
-Kind = Milestone.Kind
-WARN_SHARE = 4  # a warning when a quarter of the time is left
-HIGHER_UP = timedelta(hours=4)  # after each of these the next level is told
-SWEPT = 200
+FROM_THE_START = (
+    Clock.FIRST,
+    Clock.CONTACT,
+    Clock.RESOLUTION,
+    Clock.LEGAL,
+    Clock.APPEAL,
+)
+EACH_ROUND = (Clock.RESOLUTION, Clock.LEGAL, Clock.APPEAL)
+MET_BY_ANSWER = FROM_THE_START  # who answers has made contact
+WARN_SHARE = 4  # a warning when a quarter of the time is left,
+LAW_WARNS = timedelta(hours=24)  # and a day before the law's limit (domain.md 2.1)
+LOOK_BACK = timedelta(
+    days=15
+)  # for working time before a moment: longer than any feast
+LAST_HOUR = timedelta(hours=1)
+COLUMNS = ["due_at", "legal_due_at", "is_provisional"]  # of a work order, for lists
 CHUNK = 500
-SOON = gettext_noop("Almost due")  # translated when they are read
-LATE = gettext_noop("Overdue")
 
 
 def due_of(row: Milestone, calendar: WorkCalendar, pauses: list[Pause]) -> Due:
     """When a clock runs out. A pause adds the working time that fell into it before then;
-    one that lasts still adds what has fallen into it so far."""
+    one that lasts still adds what has fallen into it so far. A granted extension is a
+    moment that nothing moves."""
+    if row.extended_to:
+        return Due(row.extended_to, False)
     if row.minutes is None:
         return Due(row.starts_at + timedelta(days=row.days or 0), False)
-    minutes = float(row.minutes)
-    due = add_working_time(calendar, row.starts_at, row.minutes)
+    return _after(row.minutes, row.starts_at, calendar, pauses)
+
+
+def _after(
+    minutes: int, start: datetime, calendar: WorkCalendar, pauses: list[Pause]
+) -> Due:
+    total = float(minutes)
+    due = add_working_time(calendar, start, minutes)
     for pause in pauses:
-        begins = max(pause.from_at, row.starts_at)
+        begins = max(pause.from_at, start)
         ends = pause.until_at or now()
         if begins >= due.at or ends <= begins:
             continue
-        minutes += working_minutes_between(calendar, begins, ends)
-        due = add_working_time(calendar, row.starts_at, round(minutes))
+        total += working_minutes_between(calendar, begins, ends)
+        due = add_working_time(calendar, start, round(total))
     return due
+
+
+def warned_at(
+    row: Milestone, due: datetime, calendar: WorkCalendar, pauses: list[Pause]
+) -> datetime:
+    """When handlers hear that a clock runs out: in their working time, before it does."""
+    if row.minutes is not None and not row.extended_to:
+        early = row.minutes * (WARN_SHARE - 1) // WARN_SHARE
+        return min(due, _after(early, row.starts_at, calendar, pauses).at)
+    left = (due - row.starts_at) / WARN_SHARE
+    if row.kind in limits.LEGAL:
+        left = min(left, LAW_WARNS)
+    return _working_moment_before(calendar, due - left)
+
+
+def _working_moment_before(calendar: WorkCalendar, at: datetime) -> datetime:
+    """`at` if it is worked, else an hour before work last ended: time to act is left.
+    `at` itself where nobody works for weeks."""
+    found = at
+    for begins, ends in calendar.spans_from(at - LOOK_BACK):
+        if begins > at:
+            break
+        found = at if at < ends else max(begins, ends - LAST_HOUR)
+    return found
 
 
 def spans_of(
@@ -75,114 +114,131 @@ def spans_of(
         yield begins, ends, ((ends - begins).total_seconds() - paused) / 60
 
 
-def _milestone(
+def planned(
     complaint: Complaint,
-    kind: str,
     calendar: WorkCalendar,
-    *,
     at: datetime,
-    minutes: int | None = None,
-    days: int | None = None,
+    clocks: tuple[str, ...] = FROM_THE_START,
     turn: int = 1,
-) -> Milestone:
-    row = Milestone(
-        complaint=complaint,
-        kind=kind,
-        round=turn,
-        starts_at=at,
-        minutes=minutes,
-        days=days,
-    )
-    _set_due(row, due_of(row, calendar, []))
-    return row
+) -> list[Milestone]:
+    """The clocks that would start at `at`, the earliest first; nothing is saved."""
+    rows = []
+    for clock, found in limits.fitting(complaint).items():
+        if clock not in clocks:
+            continue
+        limit, due = limits.binding(found, calendar, at)
+        row = Milestone(
+            complaint=complaint,
+            kind=clock,
+            round=turn,
+            limit=limit,
+            starts_at=at,
+            minutes=limit.minutes,
+            days=limit.days,
+        )
+        _set_due(row, due, calendar, [])
+        rows.append(row)
+    return sorted(rows, key=lambda row: row.due_at)
 
 
-def _set_due(row: Milestone, due: Due) -> None:
+def _set_due(
+    row: Milestone, due: Due, calendar: WorkCalendar, pauses: list[Pause]
+) -> None:
     row.due_at, row.is_provisional = due.at, due.is_provisional
-    warn_at = due.at - (due.at - row.starts_at) / WARN_SHARE
-    row.next_at = warn_at if row.told == 0 else due.at + HIGHER_UP * (row.told - 1)
+    if row.told == 0:
+        row.next_at = warned_at(row, due.at, calendar, pauses)
+    elif row.told == 1:
+        row.next_at = add_working_time(calendar, due.at, 0).at
 
 
 def start(complaint: Complaint, calendar: WorkCalendar) -> None:
-    """The three clocks of a new complaint."""
-    at = complaint.opened_at
-    Milestone.objects.bulk_create(
-        [
-            _milestone(
-                complaint, Kind.FIRST, calendar, at=at, minutes=FIRST_ANSWER_MINUTES
-            ),
-            _milestone(
-                complaint, Kind.RESOLUTION, calendar, at=at, minutes=PROMISE_MINUTES
-            ),
-            _milestone(complaint, Kind.LEGAL, calendar, at=at, days=LEGAL_DAYS),
-        ]
-    )
+    """Save a new work order together with its clocks. Two queries beside the limits."""
+    rows = planned(complaint, calendar, complaint.opened_at)
+    _take(complaint, rows)
+    complaint.save(force_insert=complaint.pk is None)
+    Milestone.objects.bulk_create(rows)
+
+
+def _take(complaint: Complaint, rows: list[Milestone]) -> None:
+    """The columns that lists read: the earliest running clock, the earliest of the law."""
+    legal = [row.due_at for row in rows if row.kind in limits.LEGAL]
+    complaint.due_at = min((row.due_at for row in rows), default=None)
+    complaint.legal_due_at = min(legal, default=None)
+    complaint.is_provisional = any(row.is_provisional for row in rows)
+
+
+def settle(complaint: Complaint) -> None:
+    """Set those columns (COLUMNS) from the rows; who calls saves them. One query."""
+    _take(complaint, list(complaint.milestones.filter(met_at=None)))
+
+
+def begin(
+    complaint: Complaint, at: datetime, clocks: tuple[str, ...], turn: int
+) -> None:
+    """Start further clocks of a work order that is under way."""
+    calendar = calendar_of(complaint.handling_office)
+    Milestone.objects.bulk_create(planned(complaint, calendar, at, clocks, turn))
+
+
+def replan(complaint: Complaint, at: datetime) -> None:
+    """The work order has become one of another type: clocks that run are dropped, those
+    of the new type begin now, those that are met stay. Who calls saves COLUMNS."""
+    complaint.milestones.filter(met_at=None).delete()
+    met = set(complaint.milestones.values_list("kind", "round"))
+    turn = complaint.rounds
+    wanted = tuple(clock for clock in FROM_THE_START if (clock, turn) not in met)
+    begin(complaint, at, wanted, turn)
+    settle(complaint)
 
 
 def moved(complaint: Complaint, before: str, after: str, at: datetime) -> None:
-    """What a move of the workflow does to the clocks."""
-    if before == "new" and after != "cancelled":
-        _meet(complaint, at, Kind.FIRST)
-    if after == "replied":
-        _meet(complaint, at, *Kind.values)
-    if after in CLOSED:
-        _meet(complaint, at, *Kind.values)
-    if after == "suspended":
+    """What a move of the workflow does to the clocks; who calls saves COLUMNS. A pause
+    ends before anything is met, so that what waited is never counted as late."""
+    if before == State.SUSPENDED:
+        complaint.pauses.filter(until_at=None).update(until_at=at)
+        count_anew(complaint, calendar_of(complaint.handling_office))
+    if before == State.NEW and after != State.CANCELLED:
+        meet(complaint, at, Clock.FIRST)
+    if after == State.REPLIED:
+        meet(complaint, at, *MET_BY_ANSWER)
+        begin(complaint, at, (Clock.FOLLOW_UP,), complaint.rounds)
+    elif after in CLOSED:
+        meet(complaint, at, *Clock.values)
+    elif after == State.SUSPENDED:
         Pause.objects.create(complaint=complaint, from_at=at)
         working = complaint.milestones.filter(met_at=None, minutes__isnull=False)
         working.update(next_at=None)
-    elif before == "suspended":
-        complaint.pauses.filter(until_at=None).update(until_at=at)
-        count_anew(complaint, calendar_of(complaint.handling_office))
-    if after == "reopened":
-        calendar = calendar_of(complaint.handling_office)
-        turn = complaint.milestones.filter(kind=Kind.RESOLUTION).count() + 1
-        _milestone(
-            complaint,
-            Kind.RESOLUTION,
-            calendar,
-            at=at,
-            minutes=PROMISE_MINUTES,
-            turn=turn,
-        ).save()
+    elif after == State.REOPENED:
+        meet(complaint, at, Clock.FOLLOW_UP)
+        begin(complaint, at, EACH_ROUND, complaint.rounds)
+    settle(complaint)
 
 
-def _meet(complaint: Complaint, at: datetime, *kinds: str) -> None:
+def meet(complaint: Complaint, at: datetime, *kinds: str) -> None:
+    """What the clocks of these kinds wait for has happened; settle() comes after it."""
     rows = complaint.milestones.filter(kind__in=kinds, met_at=None)
     rows.update(met_at=at, next_at=None)
 
 
 def count_anew(complaint: Complaint, calendar: WorkCalendar) -> bool:
-    """Count open working clocks again; whether one has changed. The complaint's own
-    columns follow, the promise never beyond the legal limit."""
+    """Count the running clocks again; whether one has changed, so that COLUMNS must be
+    saved. Three queries, and one for each clock."""
     pauses, changed = list(complaint.pauses.all()), False
     is_waiting = any(pause.until_at is None for pause in pauses)
-    for row in complaint.milestones.filter(met_at=None, minutes__isnull=False):
+    for row in complaint.milestones.filter(met_at=None):
         due = due_of(row, calendar, pauses)
         changed |= (due.at, due.is_provisional) != (row.due_at, row.is_provisional)
-        _set_due(row, due)
-        if is_waiting:
+        _set_due(row, due, calendar, pauses)
+        if is_waiting and row.minutes is not None:
             row.next_at = None
         row.save(update_fields=["due_at", "is_provisional", "next_at"])
-        if row.round == 1:
-            column = (
-                "promised_due_at"
-                if row.kind == Kind.RESOLUTION
-                else "first_answer_due_at"
-            )
-            setattr(complaint, column, min(due.at, complaint.legal_due_at))
-            complaint.is_provisional = due.is_provisional
-    columns = ["promised_due_at", "first_answer_due_at", "is_provisional"]
-    complaint.save(update_fields=columns)
+    settle(complaint)
     return changed
-
-
-# --- jobs -------------------------------------------------------------------------------
 
 
 def again_step(job: Job) -> bool:
     """Job: after a change of the calendar of an office (none: of all), count the open
-    complaints of it and below anew, a chunk a step; one line in the trail for each that
+    work orders of it and below anew, a chunk a step; one line in the trail for each that
     has changed."""
     rows = Complaint.objects.open().filter(pk__gt=job.cursor.get("after", 0))
     if code := job.params.get("office"):
@@ -199,7 +255,8 @@ def again_step(job: Job) -> bool:
         calendar = calendars.get(office.pk) or calendar_of(office)
         calendars[office.pk] = calendar
         if count_anew(complaint, calendar):
-            details = {"promised": f"{complaint.promised_due_at}"}
+            complaint.save(update_fields=COLUMNS)
+            details = {"due": f"{complaint.due_at}"}
             audit.record(
                 job.actor,
                 "complaint.clocks_counted",
@@ -212,63 +269,12 @@ def again_step(job: Job) -> bool:
     return len(chunk) < CHUNK
 
 
-def sweep_step(job: Job) -> bool:
-    """Job: warn who handles what is almost due; tell the supervisors of what is overdue,
-    the nearest first and a level higher every four hours, up to the province.
-
-    RACE: locked rows are left to whoever holds them; each telling has a key of its own.
-    """
-    rows = Milestone.objects.filter(next_at__lte=now()).order_by("next_at")
-    rows = rows.select_for_update(of=("self",), skip_locked=True)
-    found = list(rows.select_related("complaint__handling_office")[:SWEPT])
-    for row in found:
-        _tell(row)
-        row.told += 1
-        levels = row.complaint.handling_office.depth
-        if row.told == 1:
-            row.next_at = max(row.due_at, now())
-        else:
-            row.next_at = now() + HIGHER_UP if row.told <= levels else None
-        row.save(update_fields=["told", "next_at"])
-    job.done_units += len(found)
-    return len(found) < SWEPT
-
-
-def _tell(row: Milestone) -> None:
-    office = row.complaint.handling_office
-    subject = SOON if row.told == 0 else LATE
-    for user in _people(office, row.told):
-        queue_message(
-            "in_app",
-            subject=subject,
-            body=f"{row.complaint.ref} {row.get_kind_display()}",
-            to_user=user,
-            url=row.complaint.get_absolute_url(),
-            key=f"milestone:{row.pk}:{row.told}:{user.pk}",
-        )
-
-
-def _people(office: Office, told: int) -> list[User]:
-    """Whom to tell: the office's handlers first (its supervisors, where it has none), then
-    supervisors of it, of the office above, and so on."""
-    postings = Posting.objects.in_force(localdate()).select_related("user")
-    if told == 0:
-        handlers = postings.filter(role=Role.HANDLER, office=office)
-        if found := [posting.user for posting in handlers]:
-            return found
-    paths = [office.path[:end] for end in range(len(office.path), 0, -4)]
-    for path in paths[max(told - 1, 0) :]:
-        bosses = postings.filter(role=Role.SUPERVISOR, office__path=path)
-        if found := [posting.user for posting in bosses]:
-            return found
-    return []
-
-
 def shown(complaint: Complaint) -> list[tuple[Milestone, list]]:
-    """The milestones of a complaint, each with how its due time came about. 5 queries."""
+    """The milestones of a work order, each with how its due time came about. 5 queries."""
     calendar = calendar_of(complaint.handling_office)
     pauses = list(complaint.pauses.all())
+    rows = complaint.milestones.select_related("limit__office")
     return [
         (row, list(spans_of(row, calendar, pauses)) if row.minutes else [])
-        for row in complaint.milestones.all()
+        for row in rows
     ]

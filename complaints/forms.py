@@ -1,14 +1,69 @@
 """Forms of the complaint pages."""
 
 import uuid
+from datetime import datetime, timedelta
+from typing import Any
 
 from django import forms
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from complaints.kinds import Group, Kind
 from complaints.models import Complaint
 from complaints.workflow import MOVES, State
 from crm import text
+from crm.access.models import User
+
+VIEWS = (
+    ("due", gettext_lazy("To do")),
+    ("mine", gettext_lazy("Mine")),
+    ("free", gettext_lazy("Without an owner")),
+    ("overdue", gettext_lazy("Overdue")),
+    ("law", gettext_lazy("Past the law")),
+    ("all", gettext_lazy("All")),
+)
+ANY = ("", gettext_lazy("Any"))
+
+
+class ListFilter(forms.Form):
+    """Filters that may stand in an address; one that cannot be is a missing page."""
+
+    view = forms.ChoiceField(required=False, choices=VIEWS)
+    kind = forms.ChoiceField(
+        label=gettext_lazy("Type"), required=False, choices=[ANY, *Kind.choices]
+    )
+    category = forms.ChoiceField(
+        label=gettext_lazy("Class"), required=False, choices=[ANY, *Group.choices]
+    )
+    state = forms.ChoiceField(
+        label=gettext_lazy("State"), required=False, choices=[ANY, *State.choices]
+    )
+    office = forms.ModelChoiceField(queryset=None, required=False, to_field_name="code")
+    days = forms.IntegerField(required=False, min_value=0, max_value=9999)
+
+    def __init__(self, *args: Any, offices: QuerySet, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["office"].queryset = offices
+
+    def narrow(self, rows: Any, user: User, at: datetime) -> Any:
+        """The rows that the filters leave of `rows`."""
+        chosen = self.cleaned_data
+        rows = {
+            "mine": lambda: rows.open().filter(owner=user),
+            "free": lambda: rows.open().filter(owner=None),
+            "overdue": lambda: rows.overdue(at),
+            "law": lambda: rows.past_the_law(at),
+            "all": lambda: rows,
+        }.get(chosen["view"], rows.open)()
+        for name in ("kind", "category", "state"):
+            if chosen[name]:
+                rows = rows.filter(**{name: chosen[name]})
+        if chosen["days"] is not None:
+            rows = rows.filter(opened_at__gte=at - timedelta(days=chosen["days"]))
+        if chosen["office"]:
+            rows = rows.filter(office__path__startswith=chosen["office"].path)
+        return rows
 
 
 class ComplaintForm(forms.Form):
@@ -39,7 +94,7 @@ class ComplaintForm(forms.Form):
     )
     category = forms.ChoiceField(
         label=gettext_lazy("Category"),
-        choices=Complaint.Category.choices,
+        choices=Complaint.Group.choices,
         widget=forms.RadioSelect,
     )
     description = forms.CharField(

@@ -1,6 +1,8 @@
 """What people do with complaints."""
 
 import uuid
+from datetime import datetime
+from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.db import connection, transaction
@@ -8,14 +10,15 @@ from django.utils.timezone import localtime, now
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
-from complaints import clocks, sla
-from complaints.models import Attachment, Complaint, ComplaintMove
+from complaints import clocks
+from complaints.models import Attachment, Category, Complaint, ComplaintMove
 from complaints.workflow import CLOSED, State, may_move
 from crm import files, text
 from crm.access.capabilities import may, require
 from crm.access.models import User
 from crm.audit import services as audit
 from crm.errors import Refused
+from crm.fields import blind_index
 from crm.org.models import Office
 from crm.org.queries import calendar_of
 from customers.alerts import raise_complaint
@@ -48,51 +51,71 @@ def create_complaint(
     *,
     by: User,
     office: Office,
-    category: str,
     description: str,
     caller_phone: str,
     customer: Customer | None = None,
-    caller_name: str = "",
-    channel: str = Complaint.Channel.HOTLINE,
-    item_no: str = "",
     token: uuid.UUID | None = None,
+    subcategory: Category | None = None,
+    **facts: Any,
 ) -> Complaint:
-    """Log a complaint and start its clocks. The same form sent twice gives one complaint.
+    """Log a work order and start its clocks. The same form sent twice gives one.
 
-    The customer's own office handles it, or the office that took it in.
+    The customer's own office handles it, or the office that took it in. `facts` are
+    further columns: kind, category, channel, item_no, caller_name, party, demand, mood,
+    scope, severity, is_forwarded, is_violation. A subcategory brings its class.
     """
     require(by, "complaint.create", office)
     token = token or uuid.uuid4()
     if sent_before := _sent_before(token, by):
         return sent_before
-    opened = now()
-    handling = customer.office if customer else office
-    calendar = calendar_of(handling)
-    due = sla.deadlines(calendar, opened)
-    complaint = Complaint.objects.create(
+    number = text.normalise_phone(caller_phone)
+    if subcategory:
+        facts["category"] = subcategory.group
+    complaint = Complaint(
         ref=next_ref(),
         token=token,
         customer=customer,
-        caller_name=caller_name,
-        caller_phone=text.normalise_phone(caller_phone),
+        caller_phone=number,
+        caller_index=blind_index(number) if number else None,
         office=office,
-        handling_office=handling,
+        handling_office=customer.office if customer else office,
         created_by=by,
-        category=category,
-        channel=channel,
-        item_no=item_no,
+        subcategory=subcategory,
         text=description,
-        opened_at=opened,
-        **due.columns(),
+        opened_at=now(),
+        **facts,
     )
-    clocks.start(complaint, calendar)
-    ComplaintMove.objects.create(complaint=complaint, at=opened, by=by, after=State.NEW)
+    clocks.start(complaint, calendar_of(complaint.handling_office))
+    _note_move(complaint, by, "", State.NEW, complaint.opened_at)
     _write_timeline(complaint)
     if customer:
         note_maybe_phone(customer, complaint.caller_phone)
-    details = {"category": category, "customer": customer.pk if customer else None}
+    details = {
+        "kind": complaint.kind,
+        "category": complaint.category,
+        "customer": customer.pk if customer else None,
+    }
     audit.record(by, "complaint.created", complaint, office=office, details=details)
     return complaint
+
+
+def _note_move(
+    complaint: Complaint,
+    by: User | None,
+    before: str,
+    after: str,
+    at: datetime,
+    note: str = "",
+) -> None:
+    ComplaintMove.objects.create(
+        complaint=complaint,
+        at=at,
+        by=by,
+        before=before,
+        after=after,
+        office=complaint.handling_office,
+        note=note,
+    )
 
 
 @transaction.atomic
@@ -104,11 +127,8 @@ def move_complaint(
     Refused("complaint.moved_already") when the move is not open from where it stands:
     somebody else was first, or the page was old.
     """
-    locked = Complaint.objects.select_for_update(of=("self",)).select_related(
-        "office", "handling_office", "customer"
-    )
-    complaint = locked.get(pk=complaint.pk)
-    _require_over(by, "complaint.move", complaint)
+    complaint = locked(complaint)
+    require_over(by, "complaint.move", complaint)
     before = complaint.state
     if not may_move(before, after):
         message = _(
@@ -118,13 +138,15 @@ def move_complaint(
             "complaint.moved_already",
             message % {"state": complaint.get_state_display()},
         )
+    at = now()
     complaint.state = after
-    complaint.closed_at = now() if after in CLOSED else None
-    complaint.save(update_fields=["state", "closed_at"])
-    ComplaintMove.objects.create(
-        complaint=complaint, at=now(), by=by, before=before, after=after, note=note
-    )
-    clocks.moved(complaint, before, after, now())
+    complaint.closed_at = at if after in CLOSED else None
+    complaint.rounds += after == State.REOPENED
+    complaint.version += 1
+    clocks.moved(complaint, before, after, at)
+    columns = ["state", "closed_at", "rounds", "version", *clocks.COLUMNS]
+    complaint.save(update_fields=columns)
+    _note_move(complaint, by, before, after, at, note)
     _write_timeline(complaint)
     if after == State.REOPENED and complaint.customer is not None:
         url = complaint.get_absolute_url()
@@ -136,7 +158,14 @@ def move_complaint(
     return complaint
 
 
-def _require_over(by: User, capability: str, complaint: Complaint) -> None:
+def locked(complaint: Complaint) -> Complaint:
+    """The work order as it is now, nobody else changing it until this transaction ends."""
+    rows = Complaint.objects.select_for_update(of=("self",))
+    related = rows.select_related("office", "handling_office", "customer", "owner")
+    return related.get(pk=complaint.pk)
+
+
+def require_over(by: User, capability: str, complaint: Complaint) -> None:
     """The handling office acts; the office that took it in, until it is accepted, and
     its supervisors always."""
     if may(by, capability, complaint.handling_office):
@@ -175,7 +204,12 @@ def _write_timeline(complaint: Complaint) -> None:
     if complaint.customer is None:
         return
     with override("en"):  # message ids, translated when they are shown
-        title = str(complaint.get_category_display())
+        is_complaint = complaint.kind == Complaint.Kind.COMPLAINT
+        title = str(
+            complaint.get_category_display()
+            if is_complaint
+            else complaint.get_kind_display()
+        )
         state = str(complaint.get_state_display())
     add_timeline_entry(
         complaint.customer,
@@ -197,4 +231,11 @@ def forget_customer(customer: Customer) -> None:
         attachment.path.unlink(missing_ok=True)
         attachment.delete()
     ComplaintMove.objects.filter(complaint__in=rows).update(note="")
-    rows.update(caller_name="", caller_phone="", text="—", item_no="")
+    rows.update(
+        caller_name="",
+        caller_phone="",
+        caller_index=None,
+        text="—",
+        demand="",
+        item_no="",
+    )

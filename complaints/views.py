@@ -1,16 +1,14 @@
 """Complaint list, intake, page, moves, files, and the panel on the customer page."""
 
-from datetime import timedelta
-
 from django.contrib import messages
 from django.http import FileResponse, Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils.timezone import now
+from django.utils.timezone import localdate, now
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from complaints import clocks, services
-from complaints.forms import ComplaintForm, FileForm, MoveForm
+from complaints import services
+from complaints.forms import VIEWS, ComplaintForm, FileForm, ListFilter, MoveForm
 from complaints.models import Attachment, Complaint
 from crm import text
 from crm.access.capabilities import AuthedRequest, may, needs
@@ -29,7 +27,6 @@ from customers.service_points import points_of
 from customers.services import find_by_phone, lookup_by_phone
 
 NEWEST = ["-opened_at", "-pk"]
-VIEWS = ("open", "overdue", "all")
 
 
 def visible(request: AuthedRequest):
@@ -38,33 +35,24 @@ def visible(request: AuthedRequest):
 
 @needs("complaint.view")
 def complaint_list(request: AuthedRequest) -> HttpResponse:
-    rows, at = visible(request).for_list(), now()
-    chosen = request.GET.get("view", "open")
-    if chosen not in VIEWS:
+    """Work orders: what runs by the time left, all by when they came."""
+    form = ListFilter(request.GET, offices=offices_of(request.user))
+    if not form.is_valid():
         raise Http404
-    if chosen != "all":
-        rows = rows.open() if chosen == "open" else rows.overdue(at)
-    category = request.GET.get("category", "")
-    if category:
-        rows = rows.filter(category=category)
-    if days := request.GET.get("days", ""):
-        if not (days.isascii() and days.isdigit()) or len(days) > 4:
-            raise Http404
-        rows = rows.filter(opened_at__gte=at - timedelta(days=int(days)))
-    office = None
-    if code := request.GET.get("office"):
-        office = get_object_or_404(offices_of(request.user), code=code)
-        rows = rows.filter(office__path__startswith=office.path)
-    page = keyset_page(rows, NEWEST, request.GET.get("after", ""))
+    chosen, at = form.cleaned_data, now()
+    view = chosen["view"] or "due"
+    rows = form.narrow(visible(request).for_list(), request.user, at)
+    order = NEWEST if view == "all" else ["due_at", "pk"]
+    page = keyset_page(rows, order, request.GET.get("after", ""))
     _dress(page.rows, request.user, at)
     context = {
         "page": page,
-        "view": chosen,
-        "category": category,
-        "days": days,
-        "office": office,
-        "categories": Complaint.Category.choices,
+        "chosen": chosen,
+        "view": view,
+        "views": VIEWS,
+        "form": form,
         "may_create": may(request.user, "complaint.create"),
+        "month": localdate(),
     }
     return render(request, "complaints/list.html", context)
 
@@ -233,19 +221,6 @@ def correct(request: AuthedRequest, ref: str) -> HttpResponse:
     address = once(request, act)
     messages.success(request, _("Your request is on its way to the call centre."))
     return redirect(address)
-
-
-@needs("complaint.view")
-def working(request: AuthedRequest, ref: str) -> HttpResponse:
-    """How each due time came about: spans of working time, pauses, who was told."""
-    complaint = get_object_or_404(visible(request).for_list(), ref=ref)
-    context = {
-        "complaint": complaint,
-        "clocks": clocks.shown(complaint),
-        "pauses": complaint.pauses.all(),
-        "calendar_office": complaint.handling_office,
-    }
-    return render(request, "complaints/working.html", context)
 
 
 @needs("complaint.view")

@@ -18,9 +18,10 @@ class State(models.TextChoices):
     ESCALATED = "escalated", _("Escalated")
     REOPENED = "reopened", _("Reopened")
     CANCELLED = "cancelled", _("Cancelled")
+    MERGED = "merged", _("Merged")
 
 
-CLOSED = {State.ARCHIVED, State.CANCELLED}
+CLOSED = {State.ARCHIVED, State.CANCELLED, State.MERGED}
 MOVES: dict[str, tuple[str, ...]] = {
     State.NEW: (State.ACCEPTED, State.CANCELLED),
     State.ACCEPTED: (State.ASSIGNED, State.IN_PROGRESS, State.CANCELLED),
@@ -40,6 +41,7 @@ MOVES: dict[str, tuple[str, ...]] = {
     State.REOPENED: (State.IN_PROGRESS, State.ESCALATED),
     State.ARCHIVED: (State.REOPENED,),
     State.CANCELLED: (),
+    State.MERGED: (),
 }
 TONES = {
     State.NEW: ("info", "circle-dot"),

@@ -187,7 +187,7 @@ JOB_KINDS = {
     "customers.alert": "customers.watch_night.alert_step",
     "customers.forecasts": "customers.forecast.spread_step",
     "customers.forecast": "customers.forecast.forecast_step",
-    "complaints.sweep": "complaints.clocks.sweep_step",
+    "complaints.sweep": "complaints.sweeping.sweep_step",
     "complaints.again": "complaints.clocks.again_step",
     "transfer.import": "crm.transfer.importing.import_step",
     "transfer.revert": "crm.transfer.importing.revert_step",

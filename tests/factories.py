@@ -5,7 +5,8 @@ Mei works next door, in Yichang, in every business role: she must see nothing of
 
 import time
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from datetime import time as time_of_day
 from itertools import count
 
 from django.conf import settings
@@ -14,6 +15,7 @@ from django.http import HttpRequest
 from django.test import Client
 from django.utils.timezone import localdate, now
 
+from complaints import clocks
 from complaints.models import Complaint
 from complaints.services import create_complaint
 from crm.access.models import Posting, User
@@ -21,7 +23,8 @@ from crm.access.roles import Role
 from crm.jobs.models import Job
 from crm.jobs.running import run_inline
 from crm.org import holidays
-from crm.org.models import Office
+from crm.org.models import CalendarDay, Office, WorkWindow
+from crm.org.queries import calendar_of
 from customers.grade_runs import save_scheme, start_run
 from customers.grading import PRESETS
 from customers.models import (
@@ -263,6 +266,27 @@ def complaint(by: User, where: Office, **facts) -> Complaint:
         **facts,
     }
     return create_complaint(by=by, office=where, **facts)
+
+
+def complaint_at(by: User, where: Office, at: datetime, **facts) -> Complaint:
+    """A work order opened then, with the clocks of then."""
+    made = complaint(by, where, **facts)
+    made.milestones.all().delete()
+    made.opened_at = at
+    clocks.start(made, calendar_of(made.handling_office))
+    return made
+
+
+def always_open(where: Office) -> None:
+    """Working time is all time: tests run at any hour."""
+    for weekday in range(7):
+        WorkWindow.objects.create(
+            office=where, weekday=weekday, starts=time_of_day(0), ends=time_of_day(0)
+        )
+    for day in CalendarDay.objects.filter(is_working=False):
+        CalendarDay.objects.create(
+            office=where, date=day.date, is_working=True, name="open"
+        )
 
 
 def sign_in(client: Client, who: User) -> Client:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 from crm.access.models import Posting, User
 from crm.access.roles import Role
 from crm.access.scoping import offices_of
+from crm.org.calendar import MIDNIGHT
 from crm.org.models import CalendarDay, Office
 
 DATE = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
@@ -217,20 +218,27 @@ WEEKDAYS = [
 
 
 def parse_spans(written: str) -> list[tuple[time, time]]:
-    """`08:30-12:00, 14:00-18:00` → pairs of times. ValueError if unordered or unreadable."""
+    """`08:30-12:00, 14:00-18:00` → pairs of times; 24:00 is an end, and is kept as 00:00.
+    ValueError if unordered or unreadable."""
     spans: list[tuple[time, time]] = []
     for part in written.replace("，", ",").replace("–", "-").split(","):
         if not part.strip():
             continue
         starts, ends = (
-            datetime.strptime(edge.strip(), "%H:%M").time()  # noqa: DTZ007 - a time of day
-            for edge in part.split("-")
+            datetime.strptime(edge, "%H:%M").time()  # noqa: DTZ007 - a time of day
+            for edge in part.replace(" ", "").replace("-24:00", "-00:00").split("-")
         )
-        if ends <= starts or (spans and starts < spans[-1][1]):
+        is_whole = ends == MIDNIGHT and "24:00" in part
+        if not is_whole and ends <= starts:
+            raise ValueError(written)
+        if spans and (spans[-1][1] == MIDNIGHT or starts < spans[-1][1]):
             raise ValueError(written)
         spans.append((starts, ends))
     return spans
 
 
 def write_spans(spans) -> str:
-    return ", ".join(f"{starts:%H:%M}-{ends:%H:%M}" for starts, ends in spans)
+    return ", ".join(
+        f"{starts:%H:%M}-" + (f"{ends:%H:%M}" if ends > MIDNIGHT else "24:00")
+        for starts, ends in spans
+    )

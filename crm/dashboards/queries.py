@@ -113,11 +113,11 @@ def complaint_figures(office: Office) -> ComplaintFigures:
     for opened_at, category in recent.values_list("opened_at", "category"):
         days[min(29, (opened_at - since).days)] += 1
         by_category[category] = by_category.get(category, 0) + 1
-    labels = dict(Complaint.Category.choices)
+    labels = dict(Complaint.Group.choices)
     ordered = sorted(by_category.items(), key=lambda pair: -pair[1])
     return ComplaintFigures(
         open=scope.open().count(),
-        overdue=scope.overdue(at).count(),
+        overdue=scope.past_the_law(at).count(),
         recent=sum(days),
         daily=days,
         by_category=[(value, str(labels[value]), count) for value, count in ordered],

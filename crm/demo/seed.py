@@ -1,67 +1,33 @@
 """Filling an empty place with the demo province: deterministic, under half a minute."""
 
 import hashlib
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from random import Random
 
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
-from django.db import connection, transaction
-from django.utils.timezone import localdate, now
-from django.utils.translation import override
+from django.db import transaction
+from django.utils.timezone import localdate
 
-from complaints import clocks, sla
-from complaints.models import Complaint, ComplaintMove
-from complaints.workflow import CLOSED, State
-from crm import text
 from crm.access.models import Posting, User
 from crm.audit import services as audit
 from crm.dashboards import retention
-from crm.demo import grading, names, province, records, watch
+from crm.demo import grading, names, orders, province, records, watch
 from crm.jobs.running import run_inline
 from crm.jobs.services import enqueue
 from crm.notify.services import queue_message
 from crm.org import holidays
-from crm.org.calendar import WorkCalendar
 from crm.org.models import Office, WorkWindow
-from crm.org.queries import calendar_of
 from crm.transfer.models import SourceFile
 from crm.transfer.targets import Run
-from customers.models import Customer, TimelineEntry
+from customers.models import Customer
 from customers.queries import add_months
 from customers.seasons import spring_festival
 from customers.usage_import import load
 
 SEED = 20261121
 CUSTOMERS = 3000
-COMPLAINTS = 300
 PORTFOLIO = 100  # customers of each demo manager
-PATHS: list[tuple[str, ...]] = [
-    ("new",),
-    ("new", "accepted"),
-    ("new", "accepted", "assigned"),
-    ("new", "accepted", "assigned", "verifying"),
-    ("new", "accepted", "assigned", "returned"),
-    ("new", "accepted", "in_progress"),
-    ("new", "accepted", "in_progress", "suspended"),
-    ("new", "accepted", "assigned", "escalated"),
-    ("new", "accepted", "in_progress", "replied"),
-    ("new", "accepted", "in_progress", "replied", "follow_up"),
-    ("new", "accepted", "in_progress", "replied", "reopened"),
-    ("new", "cancelled"),
-    *[
-        (
-            "new",
-            "accepted",
-            "assigned",
-            "in_progress",
-            "replied",
-            "follow_up",
-            "archived",
-        )
-    ]
-    * 18,
-]
 
 
 @transaction.atomic
@@ -78,7 +44,7 @@ def seed() -> dict[str, int]:
     run_inline(enqueue("customers.days"))
     records.finish(rng, customers, users)
     grading.seed(offices[province.PROVINCE[0]], users)
-    complaints = _complaints(rng, customers, users, offices)
+    complaints = orders.seed(rng, customers, users, offices)
     watch.seed(rng, offices[province.PROVINCE[0]], users)
     base, current = retention.default_periods(today)
     for earlier in range(retention.TREND_POINTS):
@@ -254,100 +220,3 @@ def _is_active(rng: Random, life: str, month: int) -> bool:
         "comes": month < 8,
     }
     return not silent[life] and rng.random() < 0.6
-
-
-def _complaints(
-    rng: Random,
-    customers: list[Customer],
-    users: dict[str, User],
-    offices: dict[str, Office],
-) -> int:
-    """Three hundred in every state, with the history and the timeline that each implies."""
-    at, agent = now(), users["agent.wuhan"]
-    calendars: dict[int, WorkCalendar] = {}
-    rows, moves = [], []
-    for number in range(1, COMPLAINTS + 1):
-        path = rng.choice(PATHS) if number > len(PATHS) else PATHS[number - 1]
-        customer = rng.choice(customers)
-        days = 60 if len(path) > 6 else 9
-        age = timedelta(minutes=rng.randint(90, 60 * 24 * days))
-        calendar = calendars.setdefault(
-            customer.office_id, calendar_of(customer.office)
-        )
-        row = _complaint(rng, customer, calendar, at - age, path[-1])
-        row.ref = f"C-{row.opened_at:%Y%m%d}-{number:06d}"
-        row.created_by = agent
-        if customer.office.code.startswith("4201"):
-            row.office = offices["420100"]
-        row.closed_at = row.opened_at + age * 0.9 if row.state in CLOSED else None
-        rows.append(row)
-        moves.append(_moves(row, path, row.opened_at, age, agent))
-    Complaint.objects.bulk_create(rows)
-    for row, steps in zip(rows, moves, strict=True):
-        for step in steps:
-            step.complaint_id = row.pk
-    ComplaintMove.objects.bulk_create([step for steps in moves for step in steps])
-    TimelineEntry.objects.bulk_create([_entry(row) for row in rows])
-    for row, steps in zip(rows, moves, strict=True):
-        clocks.start(row, calendars[row.handling_office_id])
-        for step in steps:
-            clocks.moved(row, step.before, step.after, step.at)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT setval('complaints_ref', %s)", [COMPLAINTS])
-    return len(rows)
-
-
-def _complaint(
-    rng: Random,
-    customer: Customer,
-    calendar: WorkCalendar,
-    opened: datetime,
-    state: str,
-) -> Complaint:
-    due = sla.deadlines(calendar, opened)
-    category = rng.choice(list(province.COMPLAINTS))
-    item = f"10{rng.randint(10**9, 10**10 - 1)}42"
-    return Complaint(
-        customer=customer,
-        caller_phone=text.normalise_phone(f"1300000{int(customer.code[2:]):04d}"),
-        caller_name=customer.name if customer.kind == "individual" else "",
-        office=customer.office,
-        handling_office=customer.office,
-        category=category,
-        channel=rng.choices(["hotline", "counter", "web", "wechat"], [70, 10, 8, 12])[
-            0
-        ],
-        item_no=item,
-        text=province.COMPLAINTS[category].format(no=item),
-        state=State(state),
-        opened_at=opened,
-        **due.columns(),
-    )
-
-
-def _moves(
-    row: Complaint, path: tuple[str, ...], opened: datetime, age: timedelta, by: User
-) -> list[ComplaintMove]:
-    steps = []
-    for index, after in enumerate(path):
-        before = path[index - 1] if index else ""
-        when = opened + age * 0.9 * (index / max(1, len(path) - 1))
-        steps.append(
-            ComplaintMove(complaint=row, at=when, by=by, before=before, after=after)
-        )
-    return steps
-
-
-def _entry(row: Complaint) -> TimelineEntry:
-    with override("en"):  # message ids
-        return TimelineEntry(
-            customer=row.customer,
-            kind="complaint",
-            at=row.opened_at,
-            ref=row.ref,
-            title=str(row.get_category_display()),
-            url=row.get_absolute_url(),
-            state=str(row.get_state_display()),
-            is_open=row.is_open,
-            source=f"complaint:{row.pk}",
-        )

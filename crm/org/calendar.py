@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 Windows = tuple[tuple[time, time], ...]
 OFFICE_HOURS: Windows = ((time(8, 30), time(12)), (time(14), time(18)))
+MIDNIGHT = time(0)  # as an end it is 24:00
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 HORIZON_DAYS = 3660  # a calendar without any working time must not loop for ever
 
@@ -49,7 +50,8 @@ class WorkCalendar:
             day = local.date() + timedelta(days=offset)
             for opens, closes in self.windows_on(day):
                 begin = datetime.combine(day, opens, self.zone)
-                end = datetime.combine(day, closes, self.zone)
+                last = day if closes > MIDNIGHT else day + timedelta(days=1)
+                end = datetime.combine(last, closes, self.zone)
                 if end > start:
                     yield max(begin, start), end
 

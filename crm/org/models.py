@@ -83,7 +83,8 @@ class WorkWindow(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                name="window_forward", condition=Q(ends__gt=F("starts"))
+                name="window_forward",
+                condition=Q(ends__gt=F("starts")) | Q(ends="00:00"),  # 24:00
             ),
             models.CheckConstraint(name="window_weekday", condition=Q(weekday__lte=6)),
             models.UniqueConstraint(

@@ -1,19 +1,17 @@
-"""The clocks: working time and calendar days, pauses, warnings, a calendar that changes."""
+"""The clocks: working time and calendar days, pauses, rounds, a calendar that changes."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 
 import pytest
 from django.db import IntegrityError, transaction
 from django.urls import reverse
-from django.utils.timezone import now
 
 from complaints import clocks, services
-from complaints.models import Milestone, Pause
+from complaints.models import Limit, Pause
 from crm.access import office_admin
 from crm.audit.models import AuditEvent
 from crm.jobs.running import run_inline
 from crm.jobs.services import enqueue
-from crm.notify.models import Message
 from crm.org.calendar import SHANGHAI, working_minutes_between
 from crm.org.queries import calendar_of
 from tests import factories as make
@@ -29,24 +27,19 @@ def at(day: int, hour: float) -> datetime:
 def logged(cast):
     """A complaint of Monday, 2 March 2026, 9 o'clock, with clocks of then."""
     make.holidays_of(2026, 2027)
-    complaint = make.complaint(cast.lin, cast.wuhan)
-    complaint.milestones.all().delete()
-    complaint.opened_at = at(2, 9)
-    complaint.legal_due_at = at(9, 9)
-    complaint.promised_due_at = complaint.first_answer_due_at = at(3, 9)
-    complaint.save()
-    clocks.start(complaint, calendar_of(cast.wuhan))
-    return complaint
+    return make.complaint_at(cast.lin, cast.wuhan, at(2, 9))
 
 
 def due(complaint, kind: str, turn: int = 1) -> datetime:
     return complaint.milestones.get(kind=kind, round=turn).due_at
 
 
-def test_three_clocks_start_with_a_complaint(logged):
+def test_the_clocks_of_a_complaint_start_with_it(logged):
     assert due(logged, "first") == at(2, 11)
+    assert due(logged, "contact") == at(2, 15)  # four hours, lunch is none of them
     assert due(logged, "resolution") == at(5, 9)  # three working days of 7.5 hours
     assert due(logged, "legal") == at(9, 9)
+    assert (logged.due_at, logged.legal_due_at) == (at(2, 11), at(9, 9))
     first = logged.milestones.get(kind="first")
     assert first.next_at == at(2, 10.5)  # a quarter of the time is left
 
@@ -54,18 +47,17 @@ def test_three_clocks_start_with_a_complaint(logged):
 def test_waiting_for_the_customer_stops_the_promise_and_not_the_law(logged):
     clocks.moved(logged, "new", "in_progress", at(2, 10))
     assert logged.milestones.get(kind="first").met_at == at(2, 10)
+    clocks.meet(logged, at(2, 10), "contact")
     clocks.moved(logged, "in_progress", "suspended", at(3, 9))
     assert logged.milestones.get(kind="resolution").next_at is None
     clocks.moved(logged, "suspended", "in_progress", at(4, 9))
     assert due(logged, "resolution") == at(6, 9)  # one working day later
     assert due(logged, "legal") == at(9, 9)
-    logged.refresh_from_db()
-    assert logged.promised_due_at == at(6, 9)
+    assert logged.due_at == at(6, 9)
     clocks.moved(logged, "in_progress", "suspended", at(5, 9))
     clocks.moved(logged, "suspended", "in_progress", at(12, 9))
-    logged.refresh_from_db()
     assert due(logged, "resolution") == at(13, 9)
-    assert logged.promised_due_at == logged.legal_due_at == at(9, 9)  # never beyond it
+    assert logged.due_at == logged.legal_due_at == at(9, 9)  # never beyond it
 
 
 def test_the_working_adds_up_to_the_minutes(logged):
@@ -82,52 +74,29 @@ def test_the_working_adds_up_to_the_minutes(logged):
 
 def test_an_answer_meets_and_a_customer_not_content_begins_a_round(logged):
     clocks.moved(logged, "in_progress", "replied", at(10, 9))
-    assert {row.met_at for row in logged.milestones.all()} == {at(10, 9)}
+    met = {row.kind: row.met_at for row in logged.milestones.all()}
+    assert met.pop("follow_up") is None  # begins with the answer: two working days
+    assert due(logged, "follow_up") == logged.due_at == at(12, 9)
+    assert set(met.values()) == {at(10, 9)}
     assert logged.milestones.get(kind="legal").was_late
+    logged.rounds = 2
     clocks.moved(logged, "replied", "reopened", at(10, 9))
     assert due(logged, "resolution", 2) == at(13, 9)
-    assert logged.milestones.filter(met_at=None).count() == 1
+    assert due(logged, "legal", 2) == at(17, 9)
+    assert logged.milestones.filter(met_at=None).count() == 2
 
 
-def sweep() -> None:
-    job = run_inline(enqueue("complaints.sweep"))
-    assert job.state == "done", job.error
-
-
-def test_the_sweep_warns_handlers_then_tells_one_level_higher_each_time(cast, logged):
-    row = logged.milestones.get(kind="legal")
-    logged.milestones.exclude(pk=row.pk).update(next_at=None)
-    logged.milestones.filter(pk=row.pk).update(due_at=now() + timedelta(hours=1))
-    boss = make.user("province", ("supervisor", cast.hubei))
-    told = []
-    for _time in range(5):
-        Milestone.objects.filter(pk=row.pk, next_at__isnull=False).update(
-            next_at=now() - timedelta(minutes=1)
-        )
-        sweep()
-        sweep()  # at once again: nothing is due
-        told.append(
-            list(Message.objects.order_by("pk").values_list("to_user", "subject"))
-        )
-    assert told[0] == [(cast.yong.pk, "Almost due")]
-    assert told[1][1:] == [(cast.chen.pk, "Overdue")]
-    assert told[2][2:] == [(boss.pk, "Overdue")]
-    assert told[4] == told[2]  # the top has been told: it ends
-    row.refresh_from_db()
-    assert row.next_at is None
-
-
-def test_what_is_met_is_never_told(logged):
-    clocks.moved(logged, "in_progress", "replied", now())
-    sweep()
-    assert not Message.objects.exists()
+def test_the_database_keeps_clocks_in_order(logged):
+    clocks.moved(logged, "in_progress", "replied", at(3, 9))
     with pytest.raises(IntegrityError), transaction.atomic():
-        logged.milestones.update(next_at=now())
+        logged.milestones.update(met_at=at(3, 9), next_at=at(3, 9))
     with pytest.raises(IntegrityError), transaction.atomic():
-        logged.milestones.update(days=7)
+        logged.milestones.update(days=7, minutes=7)
     Pause.objects.create(complaint=logged, from_at=at(2, 9))
     with pytest.raises(IntegrityError), transaction.atomic():
         Pause.objects.create(complaint=logged, from_at=at(2, 10))
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Limit.objects.filter(code="complaint.law").update(minutes=60)
 
 
 def test_a_changed_calendar_counts_open_clocks_anew(cast, logged):
@@ -153,6 +122,7 @@ def test_the_page_shows_clocks_and_their_working(client, cast, logged):
     assert "overdue" in page
     working = client.get(reverse("complaints:working", args=[logged.ref]))
     assert "2026-03-05" in working.content.decode()
+    assert "快递暂行条例" in working.content.decode()
     make.sign_in(client, cast.mei)
     foreign = client.get(reverse("complaints:working", args=[logged.ref]))
     assert foreign.status_code == 404

@@ -76,9 +76,10 @@ def test_closing_sets_its_time_and_reopening_clears_it(cast):
 def test_every_state_can_be_left_or_is_an_end():
     reached = {after for moves in workflow.MOVES.values() for after in moves}
     assert set(workflow.MOVES) == set(workflow.State.values)
-    assert reached | {"new"} == set(workflow.State.values)
+    assert reached | {"new", "merged"} == set(workflow.State.values)
     assert [state for state, moves in workflow.MOVES.items() if not moves] == [
-        "cancelled"
+        "cancelled",
+        "merged",
     ]
 
 

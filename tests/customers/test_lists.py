@@ -281,7 +281,7 @@ def test_an_erased_person_is_found_nowhere_and_the_figures_stay(client, cast, pe
     assert refused.status_code == 422
     assert "not settled" in refused.content.decode()
     person.timeline.update(is_open=False)
-    Complaint.objects.update(state="archived", closed_at=now())
+    Complaint.objects.update(state="archived", closed_at=now(), due_at=None)
     assert client.post(url, data).status_code == 302
     person.refresh_from_db()
     assert (person.name, person.id_number, person.id_index) == ("已删除", "", None)

@@ -1,4 +1,4 @@
-"""Complaints: logged, moved from state to state, answered in time."""
+"""Work orders: logged, moved from state to state, answered in time."""
 
 import uuid
 from datetime import datetime, timedelta
@@ -11,6 +11,8 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from complaints.kinds import Channel, Group, Kind, Mood, Party, Scope, Severity
+from complaints.models.catalogue import Category
 from complaints.workflow import CLOSED, State
 from crm.access.models import User
 from crm.access.scoping import ScopedQuerySet, subtree
@@ -19,6 +21,7 @@ from crm.org.models import Office
 from customers.models import Customer
 
 SOON = timedelta(hours=24)
+CLOSED_VALUES = ["archived", "cancelled", "merged"]
 
 
 class ComplaintQuerySet(ScopedQuerySet):
@@ -31,61 +34,81 @@ class ComplaintQuerySet(ScopedQuerySet):
         return found | own & subtree(user, "manager", lookup="customer__office")
 
     def open(self) -> Self:
-        return self.exclude(state__in=CLOSED)
+        return self.filter(due_at__isnull=False)
 
     def overdue(self, at: datetime) -> Self:
+        return self.filter(due_at__lt=at)
+
+    def past_the_law(self, at: datetime) -> Self:
         return self.open().filter(legal_due_at__lt=at)
 
     def for_list(self) -> Self:
         """With all that one table row shows, the most urgent first: one query."""
-        related = self.select_related("customer__office", "office", "handling_office")
+        related = self.select_related(
+            "customer__office", "office", "handling_office", "owner", "subcategory"
+        )
         return related.defer("customer__id_number", "customer__name_bigrams")
 
 
 class Complaint(models.Model):
-    """A customer's grievance until it is archived. Its clocks are rows (Milestone); the
-    three due times here are those in force, for lists."""
+    """A work order of any type, from the call until it is archived; the trade calls them
+    all after the commonest. Who took it (`created_by`), who answers for it (`owner`) and
+    who complains (`caller_name`) are three people. Its clocks are rows (Milestone);
+    `due_at` is the earliest that runs, `legal_due_at` the earliest that the law set."""
 
-    class Category(models.TextChoices):
-        DELAY = "delay", _("Delay")
-        LOSS = "loss", _("Loss")
-        DAMAGE = "damage", _("Damage or missing contents")
-        ATTITUDE = "attitude", _("Service attitude")
-        MISDELIVERY = "misdelivery", _("Misdelivery")
-        CHARGE = "charge", _("Charges")
-        OTHER = "other", _("Other")
-
-    class Channel(models.TextChoices):
-        HOTLINE = "hotline", _("11183 hotline")
-        COUNTER = "counter", _("Counter")
-        WEB = "web", _("Website")
-        WECHAT = "wechat", _("WeChat")
+    Kind, Group, Channel, Scope = Kind, Group, Channel, Scope
 
     ref = models.CharField(max_length=20, unique=True)  # C-20261121-000317
     token = models.UUIDField(
         unique=True, default=uuid.uuid4
     )  # the form it came from, once
+    kind = models.CharField(
+        _("type"), max_length=16, choices=Kind, default=Kind.COMPLAINT
+    )
     customer = models.ForeignKey(
         Customer, models.PROTECT, null=True, related_name="complaints"
     )
     caller_name = models.CharField(max_length=60, blank=True)
     caller_phone = EncryptedText()
+    caller_index = models.BinaryField(max_length=32, null=True)  # blind, to find by
+    party = models.CharField(max_length=10, choices=Party, blank=True)
     office = models.ForeignKey(Office, models.PROTECT, related_name="+")  # took it in
     handling_office = models.ForeignKey(Office, models.PROTECT, related_name="+")
     created_by = models.ForeignKey(User, models.PROTECT, related_name="+")
-    category = models.CharField(_("category"), max_length=12, choices=Category)
+    owner = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    category = models.CharField(
+        _("class"), max_length=10, choices=Group, default=Group.OTHER
+    )
+    subcategory = models.ForeignKey(
+        Category, models.PROTECT, null=True, related_name="+"
+    )
     channel = models.CharField(
-        _("channel"), max_length=10, choices=Channel, default=Channel.HOTLINE
+        _("channel"), max_length=14, choices=Channel, default=Channel.HOTLINE
     )
     item_no = models.CharField(_("item number"), max_length=30, blank=True)
     text = models.TextField(_("what happened"))
+    demand = models.CharField(max_length=300, blank=True)  # 诉求, R-CMP-35
+    mood = models.CharField(max_length=12, choices=Mood, blank=True)
+    scope = models.CharField(max_length=10, choices=Scope, blank=True)
+    severity = models.CharField(max_length=8, choices=Severity, default=Severity.NORMAL)
+    is_fast_lane = models.BooleanField(default=False)  # 快速通道
+    is_forwarded = models.BooleanField(default=False)  # by the State Post Bureau
+    is_upheld = models.BooleanField(null=True)  # verified as true, or not
+    is_violation = models.BooleanField(default=False)  # of the rules, and serious
     state = models.CharField(max_length=12, choices=State, default=State.NEW)
     opened_at = models.DateTimeField()
-    first_answer_due_at = models.DateTimeField()
-    promised_due_at = models.DateTimeField()
-    legal_due_at = models.DateTimeField()
+    due_at = models.DateTimeField(null=True)
+    legal_due_at = models.DateTimeField(null=True)
     is_provisional = models.BooleanField(default=False)  # leans on an undecreed year
     closed_at = models.DateTimeField(null=True)
+    rank = models.PositiveSmallIntegerField(default=5)  # what comes first is small
+    version = models.PositiveIntegerField(default=1)  # one more with each change
+    rounds = models.PositiveSmallIntegerField(default=1)
+    nudges = models.PositiveSmallIntegerField(default=0)  # 催办
+    bounces = models.PositiveSmallIntegerField(default=0)  # returned as not ours
+    escalated_to = models.ForeignKey(  # whose supervisors know that it is late
+        Office, models.PROTECT, null=True, related_name="+"
+    )
 
     objects = ComplaintQuerySet.as_manager()
 
@@ -93,21 +116,35 @@ class Complaint(models.Model):
         constraints = [
             models.CheckConstraint(
                 name="complaint_closed_iff_closed_at",
-                condition=Q(
-                    state__in=["archived", "cancelled"], closed_at__isnull=False
-                )
-                | (~Q(state__in=["archived", "cancelled"]) & Q(closed_at__isnull=True)),
+                condition=Q(state__in=CLOSED_VALUES, closed_at__isnull=False)
+                | (~Q(state__in=CLOSED_VALUES) & Q(closed_at__isnull=True)),
             ),
             models.CheckConstraint(
-                name="complaint_promise_legal",
-                condition=Q(promised_due_at__lte=models.F("legal_due_at")),
+                name="complaint_due_legal",
+                condition=Q(legal_due_at=None)
+                | Q(due_at__lte=models.F("legal_due_at")),
+            ),
+            models.CheckConstraint(
+                name="complaint_due_iff_open",
+                condition=Q(state__in=CLOSED_VALUES, due_at__isnull=True)
+                | (~Q(state__in=CLOSED_VALUES) & Q(due_at__isnull=False)),
             ),
         ]
         indexes = [
             models.Index(
                 name="complaint_open_due",
-                fields=["legal_due_at"],
-                condition=~Q(state__in=["archived", "cancelled"]),
+                fields=["due_at", "id"],
+                condition=Q(due_at__isnull=False),
+            ),
+            models.Index(
+                name="complaint_open_queue",
+                fields=["handling_office", "rank", "due_at"],
+                condition=Q(due_at__isnull=False),
+            ),
+            models.Index(
+                name="complaint_owner",
+                fields=["owner", "due_at"],
+                condition=Q(owner__isnull=False),
             ),
             models.Index(fields=["office", "-opened_at"], name="complaint_office"),
             models.Index(
@@ -115,6 +152,16 @@ class Complaint(models.Model):
             ),
             models.Index(fields=["customer", "-opened_at"], name="complaint_customer"),
             models.Index(fields=["-opened_at", "-id"], name="complaint_opened"),
+            models.Index(
+                fields=["item_no"],
+                name="complaint_item",
+                condition=~Q(item_no=""),
+            ),
+            models.Index(
+                fields=["caller_index"],
+                name="complaint_caller",
+                condition=Q(caller_index__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -128,12 +175,10 @@ class Complaint(models.Model):
         return self.state not in CLOSED
 
     def is_overdue(self, at: datetime) -> bool:
-        return self.is_open and self.legal_due_at < at
+        return self.due_at is not None and self.due_at < at
 
     def is_due_soon(self, at: datetime) -> bool:
-        return (
-            self.is_open and not self.is_overdue(at) and self.legal_due_at < at + SOON
-        )
+        return self.due_at is not None and at <= self.due_at < at + SOON
 
 
 class ComplaintMove(models.Model):
@@ -144,6 +189,9 @@ class ComplaintMove(models.Model):
     by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     before = models.CharField(max_length=12, choices=State, blank=True)
     after = models.CharField(max_length=12, choices=State)
+    office = models.ForeignKey(  # that has it from then on
+        Office, models.PROTECT, null=True, related_name="+"
+    )
     note = models.TextField(blank=True)
 
     class Meta:
@@ -151,88 +199,6 @@ class ComplaintMove(models.Model):
 
     def __str__(self) -> str:
         return f"{self.before}→{self.after}"
-
-
-class Milestone(models.Model):
-    """One clock of a complaint: what must have happened by when.
-
-    Either `minutes` of the handling office's working time, which stand still while the
-    complaint waits for its customer, or `days` of the calendar, which nothing stops.
-    `next_at` is when the sweep has something to say; empty once it is met.
-    """
-
-    class Kind(models.TextChoices):
-        FIRST = "first", _("First answer")
-        RESOLUTION = "resolution", _("Promise (working hours)")
-        LEGAL = "legal", _("Legal limit (7 days)")
-
-    complaint = models.ForeignKey(Complaint, models.CASCADE, related_name="milestones")
-    kind = models.CharField(max_length=10, choices=Kind)
-    round = models.PositiveSmallIntegerField(default=1)  # one more each time reopened
-    starts_at = models.DateTimeField()
-    minutes = models.PositiveIntegerField(null=True)
-    days = models.PositiveSmallIntegerField(null=True)
-    due_at = models.DateTimeField()
-    is_provisional = models.BooleanField(default=False)
-    met_at = models.DateTimeField(null=True)
-    next_at = models.DateTimeField(null=True)
-    told = models.PositiveSmallIntegerField(default=0)  # 1 warned, then one a level up
-
-    class Meta:
-        ordering = ["round", "due_at"]
-        constraints = [
-            models.UniqueConstraint(
-                name="milestone_once", fields=["complaint", "kind", "round"]
-            ),
-            models.CheckConstraint(
-                name="milestone_one_measure",
-                condition=Q(minutes=None, days__isnull=False)
-                | Q(minutes__isnull=False, days=None),
-            ),
-            models.CheckConstraint(
-                name="milestone_met_is_silent",
-                condition=Q(met_at=None) | Q(next_at=None),
-            ),
-        ]
-        indexes = [
-            models.Index(
-                name="milestone_next",
-                fields=["next_at"],
-                condition=Q(next_at__isnull=False),
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.due_at}"
-
-    @property
-    def was_late(self) -> bool:
-        return self.met_at is not None and self.met_at > self.due_at
-
-
-class Pause(models.Model):
-    """A time in which a complaint waited for its customer: working clocks stand still."""
-
-    complaint = models.ForeignKey(Complaint, models.CASCADE, related_name="pauses")
-    from_at = models.DateTimeField()
-    until_at = models.DateTimeField(null=True)
-
-    class Meta:
-        ordering = ["from_at"]
-        constraints = [
-            models.UniqueConstraint(
-                name="pause_one_open",
-                fields=["complaint"],
-                condition=Q(until_at=None),
-            ),
-            models.CheckConstraint(
-                name="pause_ends_after",
-                condition=Q(until_at=None) | Q(until_at__gte=models.F("from_at")),
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.from_at} – {self.until_at}"
 
 
 class Attachment(models.Model):

@@ -1,0 +1,12 @@
+"""What every place begins with: limits and categories, sown after each migration."""
+
+from typing import Any
+
+from complaints import catalogue, limits
+from complaints.models import Category, Limit
+
+
+def sow(**_facts: Any) -> None:
+    """Add the seeds that are missing; what is there stays as it is. Two statements."""
+    Limit.objects.bulk_create(limits.seeds(), ignore_conflicts=True)
+    Category.objects.bulk_create(catalogue.seeds(), ignore_conflicts=True)

@@ -1,0 +1,157 @@
+"""Work orders of the demo province, of every type and in every state."""
+
+from datetime import datetime, timedelta
+from random import Random
+
+from django.db import connection
+from django.utils.timezone import now
+from django.utils.translation import override
+
+from complaints import clocks
+from complaints.kinds import Kind
+from complaints.models import Category, Complaint, ComplaintMove
+from complaints.workflow import CLOSED, State
+from crm import text
+from crm.access.models import User
+from crm.demo import province
+from crm.fields import blind_index
+from crm.org.calendar import WorkCalendar
+from crm.org.models import Office
+from crm.org.queries import calendar_of
+from customers.models import Customer, TimelineEntry
+
+COMPLAINTS = 300
+KINDS = [Kind.COMPLAINT] * 12 + list(Kind)
+WITH_CATEGORY = {Kind.COMPLAINT, Kind.APPEAL, Kind.CLAIM, Kind.PROBLEM_ITEM}
+PATHS: list[tuple[str, ...]] = [
+    ("new",),
+    ("new", "accepted"),
+    ("new", "accepted", "assigned"),
+    ("new", "accepted", "assigned", "verifying"),
+    ("new", "accepted", "assigned", "returned"),
+    ("new", "accepted", "in_progress"),
+    ("new", "accepted", "in_progress", "suspended"),
+    ("new", "accepted", "assigned", "escalated"),
+    ("new", "accepted", "in_progress", "replied"),
+    ("new", "accepted", "in_progress", "replied", "follow_up"),
+    ("new", "accepted", "in_progress", "replied", "reopened"),
+    ("new", "cancelled"),
+    *[
+        (
+            "new",
+            "accepted",
+            "assigned",
+            "in_progress",
+            "replied",
+            "follow_up",
+            "archived",
+        )
+    ]
+    * 18,
+]
+
+
+def seed(
+    rng: Random,
+    customers: list[Customer],
+    users: dict[str, User],
+    offices: dict[str, Office],
+) -> int:
+    """Three hundred in every state, with the history and the timeline that each implies."""
+    at, agent = now(), users["agent.wuhan"]
+    calendars: dict[int, WorkCalendar] = {}
+    categories = {row.code: row for row in Category.objects.all()}
+    rows, moves = [], []
+    for number in range(1, COMPLAINTS + 1):
+        path = rng.choice(PATHS) if number > len(PATHS) else PATHS[number - 1]
+        customer = rng.choice(customers)
+        days = 60 if len(path) > 6 else 9
+        age = timedelta(minutes=rng.randint(90, 60 * 24 * days))
+        if customer.office_id not in calendars:
+            calendars[customer.office_id] = calendar_of(customer.office)
+        row = _order(rng, categories, customer, at - age, path[-1])
+        row.ref = f"C-{row.opened_at:%Y%m%d}-{number:06d}"
+        row.created_by = agent
+        if customer.office.code.startswith("4201"):
+            row.office = offices["420100"]
+        rows.append(row)
+        moves.append(_moves(row, path, row.opened_at, age, agent))
+    for row, steps in zip(rows, moves, strict=True):
+        row.state = State.NEW
+        clocks.start(row, calendars[row.handling_office_id])
+        for step in steps:
+            row.state = State(step.after)
+            row.closed_at = step.at if step.after in CLOSED else None
+            row.rounds += step.after == State.REOPENED
+            row.bounces += step.after == State.RETURNED
+            clocks.moved(row, step.before, step.after, step.at)
+        row.save()
+    ComplaintMove.objects.bulk_create([step for steps in moves for step in steps])
+    TimelineEntry.objects.bulk_create([_entry(row) for row in rows])
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT setval('complaints_ref', %s)", [COMPLAINTS])
+    return len(rows)
+
+
+def _order(
+    rng: Random,
+    categories: dict[str, Category],
+    customer: Customer,
+    opened: datetime,
+    state: str,
+) -> Complaint:
+    kind = rng.choice(KINDS)
+    code, words = rng.choice(list(province.COMPLAINTS.items()))
+    category = categories[code if kind in WITH_CATEGORY else "599"]
+    words = province.REQUESTS.get(kind, words)
+    item = f"10{rng.randint(10**9, 10**10 - 1)}42"
+    phone = text.normalise_phone(f"1300000{int(customer.code[2:]):04d}")
+    return Complaint(
+        kind=kind,
+        customer=customer,
+        caller_phone=phone,
+        caller_index=blind_index(phone),
+        caller_name=customer.name if customer.kind == "individual" else "",
+        office=customer.office,
+        handling_office=customer.office,
+        category=category.group,
+        subcategory=category,
+        channel=rng.choices(["hotline", "counter", "web", "wechat"], [70, 10, 8, 12])[
+            0
+        ],
+        item_no=item,
+        text=words.format(no=item),
+        mood=rng.choice(["", "calm", "worried", "angry"]),
+        scope=rng.choice(["", "city", "province", "country"]),
+        severity=category.severity,
+        state=State(state),
+        opened_at=opened,
+    )
+
+
+def _moves(
+    row: Complaint, path: tuple[str, ...], opened: datetime, age: timedelta, by: User
+) -> list[ComplaintMove]:
+    steps = []
+    for index, after in enumerate(path):
+        before = path[index - 1] if index else ""
+        when = opened + age * 0.9 * (index / max(1, len(path) - 1))
+        steps.append(
+            ComplaintMove(complaint=row, at=when, by=by, before=before, after=after)
+        )
+    return steps
+
+
+def _entry(row: Complaint) -> TimelineEntry:
+    with override("en"):  # message ids
+        return TimelineEntry(
+            customer=row.customer,
+            kind="complaint",
+            at=row.opened_at,
+            ref=row.ref,
+            title=str(row.get_category_display()),
+            url=row.get_absolute_url(),
+            state=str(row.get_state_display()),
+            is_open=row.is_open,
+            source=f"complaint:{row.pk}",
+        )

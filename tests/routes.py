@@ -1,0 +1,333 @@
+"""Every route, who opens it, and one object of each kind: the tables of test_scoping.py."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from django.utils.timezone import now
+
+from complaints import extensions, limits
+from complaints.models import Attachment
+from crm.access.models import Posting
+from crm.jobs.models import Job
+from crm.org.models import CalendarDay
+from crm.transfer import services as transfer
+from crm.transfer.forms import EXAMPLE
+from customers.grade_runs import start_run
+from customers.ledger import attach_file as attach_scan
+from customers.ledger import save_contract
+from customers.merging import merge
+from customers.models import (
+    Export,
+    GradeOverride,
+    Organisation,
+    SavedView,
+)
+from tests import factories as make
+
+
+@dataclass(frozen=True)
+class Route:
+    needs: str
+    method: str = "get"
+    of: str = ""  # the object in the address
+    rows_for: str = ""  # roles that may see such rows at all; "" = all with the right
+    is_national: bool = False  # needs a posting at the top, which the cast has not
+
+
+ROUTES = {
+    "home": Route("any"),
+    "health": Route("open"),
+    "live": Route("open"),
+    "language": Route("open", "post"),
+    "access:sign_in": Route("open"),
+    "access:sign_out": Route("any", "post"),
+    "access:unlock": Route("any"),
+    "access:second_factor": Route("any"),
+    "access:second_factor_setup": Route("any"),
+    "access:profile": Route("any"),
+    "access:password": Route("any"),
+    "access:end_session": Route("any", "post", "session"),
+    "access:users": Route("user.manage"),
+    "access:user_new": Route("user.manage"),
+    "access:user": Route("user.manage", of="account"),
+    "access:user_reset": Route("user.manage", "post", "account"),
+    "access:posting_new": Route("user.manage", "post", "account"),
+    "access:posting_approve": Route("user.manage", "post", "posting"),
+    "access:posting_end": Route("user.manage", "post", "posting"),
+    "access:offices": Route("office.manage"),
+    "access:office_new": Route("office.manage"),
+    "access:office": Route("office.manage", of="office"),
+    "access:calendar": Route("calendar.manage"),
+    "access:calendar_windows": Route("calendar.manage", "post", "office"),
+    "access:calendar_day": Route("calendar.manage", "post", "office"),
+    "access:day_remove": Route("calendar.manage", "post", "day"),
+    "access:calendar_year": Route("calendar.manage", "post", is_national=True),
+    "notify:inbox": Route("any"),
+    "notify:read_all": Route("any", "post"),
+    "transfer:list": Route("transfer.import"),
+    "transfer:new": Route("transfer.import"),
+    "transfer:detail": Route("transfer.view", of="import", rows_for="supervisor"),
+    "transfer:preview": Route("transfer.view", "post", "import", "supervisor"),
+    "transfer:start": Route("transfer.view", "post", "import", "supervisor"),
+    "transfer:revert": Route("transfer.view", "post", "import", "supervisor"),
+    "transfer:correct": Route("transfer.view", of="import", rows_for="nobody"),
+    "transfer:progress": Route("transfer.view", of="import", rows_for="supervisor"),
+    "transfer:rejected": Route("transfer.view", of="import", rows_for="supervisor"),
+    "dashboards:board": Route("kpi.view"),
+    "dashboards:compute": Route("kpi.compute", "post"),
+    "dashboards:audit": Route("audit.view"),
+    "customers:list": Route("customer.view"),
+    "customers:search": Route("customer.view", "post"),
+    "customers:today": Route("task.view"),
+    "customers:task_done": Route("task.view", "post", "task"),
+    "customers:corrections": Route("customer.correct"),
+    "customers:directory": Route("directory.view"),
+    "customers:organisation": Route("directory.view", of="entry"),
+    "customers:hand_over": Route("directory.assign", "post", "entry"),
+    "customers:organisation_answer": Route("directory.view", "post", "entry"),
+    "customers:organisation_convert": Route("directory.view", "post", "entry"),
+    "customers:grading": Route("grading.view"),
+    "customers:scheme_new": Route("grading.edit"),
+    "customers:scheme": Route("grading.view", of="scheme"),
+    "customers:run_start": Route("grading.run", "post", "scheme"),
+    "customers:scheme_act": Route("grading.edit", "post", "scheme_act"),
+    "customers:grade_run": Route("grading.view", of="grade_run"),
+    "customers:run_act": Route("grading.run", "post", "run_act"),
+    "customers:override_act": Route("grading.override", "post", "override"),
+    "customers:grade": Route("customer.view", of="customer"),
+    "customers:alerts": Route("alert.view"),
+    "customers:alert": Route("alert.view", of="alert"),
+    "customers:alerts_give": Route("alert.give", "post"),
+    "customers:alert_act": Route("alert.answer", "post", "alert_act"),
+    "customers:watch_rules": Route("watch.view"),
+    "customers:watch_rule_new": Route("watch.edit"),
+    "customers:watch_usual": Route("watch.edit", "post"),
+    "customers:watch_rule": Route("watch.edit", of="watch_rule"),
+    "customers:movement": Route("movement.view"),
+    "customers:movement_file": Route("movement.view"),
+    "customers:forecast": Route("forecast.view"),
+    "customers:values": Route("value.view"),
+    "customers:value": Route("customer.view", of="customer"),
+    "customers:data_quality": Route("quality.view"),
+    "customers:recipient_lists": Route("recipients.keep"),
+    "customers:recipient_list": Route("recipients.keep", of="list"),
+    "customers:recipient_upload": Route("recipients.keep", "post", "list"),
+    "customers:recipient_report": Route("recipients.keep", of="list"),
+    "customers:recipient_back": Route("recipients.keep", "post", "list"),
+    "customers:recipient_destroy": Route("recipients.keep", "post", "list"),
+    "customers:recipient": Route("recipients.keep", of="recipient"),
+    "customers:recipient_verdict": Route("recipients.keep", "post", "verdict"),
+    "customers:tools": Route("customer.view"),
+    "customers:view_save": Route("customer.view", "post"),
+    "customers:view_drop": Route("customer.view", "post", "view", "supervisor"),
+    "customers:bulk": Route("customer.assign", "post"),
+    "customers:bulk_job": Route("customer.assign", of="bulk"),
+    "customers:exports": Route("customer.export"),
+    "customers:export_ask": Route("customer.export", "post"),
+    "customers:export_decide": Route("customer.export_approve", "post", "export"),
+    "customers:export_fetch": Route("customer.export", "post", "export", "supervisor"),
+    "customers:retention": Route("customer.erase"),
+    "customers:privacy": Route("customer.erase", of="customer"),
+    "customers:privacy_data": Route("customer.erase", "post", "customer"),
+    "customers:privacy_hold": Route("customer.erase", "post", "customer"),
+    "customers:privacy_erase": Route("customer.erase", "post", "customer"),
+    "customers:new": Route("customer.create"),
+    "customers:likely": Route("customer.create", "post"),
+    "customers:duplicates": Route("customer.merge"),
+    "customers:sweep": Route("customer.merge", "post"),
+    "customers:pair": Route("customer.merge", of="pair"),
+    "customers:different": Route("customer.merge", "post", "pair"),
+    "customers:unmerge": Route("customer.merge", "post", "merge"),
+    "customers:contract_file": Route("customer.view", of="contract_file"),
+    "customers:detail": Route("customer.view", of="customer"),
+    "customers:edit": Route("customer.edit", of="customer"),
+    "customers:summary": Route("customer.view", of="customer"),
+    "customers:verify": Route("customer.edit", "post", "customer"),
+    "customers:timeline": Route("customer.view", of="customer"),
+    "customers:behaviour": Route("customer.view", of="customer"),
+    "customers:of_customer": Route("customer.view", of="customer"),
+    "customers:panel": Route("customer.view", of="panel"),
+    "customers:panel_row": Route("customer.view", "post", "panel_row"),
+    "customers:reveal": Route("customer.reveal", "post", "phone"),
+    "complaints:list": Route("complaint.view"),
+    "complaints:new": Route("complaint.create"),
+    "complaints:caller": Route("customer.lookup", "post"),
+    "complaints:download": Route("complaint.view", of="file"),
+    "complaints:for_customer": Route(
+        "complaint.view", of="customer", rows_for="agent manager supervisor"
+    ),
+    "complaints:detail": Route("complaint.view", of="complaint"),
+    "complaints:working": Route("complaint.view", of="complaint"),
+    "complaints:limits": Route("limit.view"),
+    "complaints:limit_add": Route("limit.edit", "post"),
+    "complaints:limit_end": Route("limit.edit", "post", "limit"),
+    "complaints:clock_export": Route("clock.export"),
+    "complaints:extend": Route("complaint.move", "post", "clock"),
+    "complaints:decide_extension": Route("complaint.extend", "post", "extension"),
+    "complaints:move": Route("complaint.move", "post", "complaint"),
+    "complaints:correct": Route("customer.correct", "post", "complaint"),
+    "complaints:attach": Route("complaint.attach", "post", "complaint"),
+    "api-schema": Route("any"),
+    "api-customer-list": Route("customer.view"),
+    "api-customer-search": Route("customer.view", "post"),
+    "api-customer-worth": Route("customer.view", of="api_customer"),
+    "api-customer-summary": Route("customer.view", of="api_customer"),
+    "api-customer-collection": Route("customer.view", of="api_collection"),
+    "api-customer-merge": Route("customer.merge", "post", "api_customer"),
+    "api-customer-unmerge": Route(
+        "customer.merge", "post", "api_customer", rows_for="nobody"
+    ),
+    "api-customer-detail": Route("customer.view", of="api_customer"),
+    "api-alert-list": Route("alert.view"),
+    "api-alert-detail": Route("alert.view", of="alert"),
+    "api-alert-answer": Route("alert.answer", "post", "alert"),
+    "api-grade-run-list": Route("grading.view"),
+    "api-grade-run-detail": Route("grading.view", of="grade_run"),
+    "api-forecast-list": Route("forecast.view"),
+    "api-movement-list": Route("movement.view"),
+    "api-complaint-list": Route("complaint.view"),
+    "api-complaint-detail": Route("complaint.view", of="api_complaint"),
+}
+
+
+def things(cast, where, owner, agent) -> dict:
+    """One object of each kind at an office, as address arguments."""
+    customer = make.customer(where, manager=owner)
+    complaint = make.complaint(agent, where, customer=customer)
+    file = Attachment.objects.create(
+        complaint=complaint,
+        name="a.pdf",
+        content_type="application/pdf",
+        size=4,
+        added_by=agent,
+    )
+    file.path.parent.mkdir(parents=True, exist_ok=True)
+    file.path.write_bytes(b"%PDF")
+    with EXAMPLE.open("rb") as source:
+        batch = transfer.upload(
+            source, by=None, office=where, target="usage", file_name="cdnow.csv"
+        )
+    account = make.user(f"temp-{where.code}", ("agent", where))
+    posting = Posting.objects.get(user=account)
+    day = CalendarDay.objects.create(office=where, date="2026-05-04", is_working=False)
+    session = account.sessions.create(session_key=f"key-{where.code}")
+    phone = customer.phones.get(level="known")
+    twins = [make.customer(where, manager=owner) for _one in range(4)]
+    pair = make.pair(*twins[:2])
+    joined = merge(*twins[2:], by=None)
+    task = make.task(customer, owner)
+    entry = Organisation(office=where, state="handed", developer=owner, handed_at=now())
+    entry.set_name(f"目录企业{where.code}")
+    entry.save()
+    boss = cast.chen if where == cast.wuhan else cast.mei
+    view = SavedView.objects.create(owner=boss, office=where, name=f"v{where.code}")
+    export = Export.objects.create(requested_by=boss, office=where, state="waiting")
+    bulk = Job.objects.create(kind="customers.bulk", actor=boss, due_at=now())
+    contract = save_contract(
+        customer, by=None, number="HT-1", starts_on="2026-01-01", ends_on="2026-12-31"
+    )
+    scan = attach_scan(contract, by=None, name="a.pdf", data=b"%PDF-1.7")
+    scheme = make.scheme(where)
+    run = start_run(scheme, where, date(2026, 6, 30), by=None)
+    override = GradeOverride.objects.create(
+        customer=customer, code="vip", reason="x", until="2030-01-01", asked_by=boss
+    )
+    listed = make.recipient_list(customer)
+    recipient = make.recipient(listed)
+    alert = make.alert(customer)
+    promise = complaint.milestones.get(kind="resolution")
+    later = promise.due_at + timedelta(days=1)
+    handler = cast.yong if where == cast.wuhan else boss
+    limit = limits.add_limit(
+        by=boss, office=where, kind="complaint", clock="first", minutes=60, days=None
+    )
+    extension = extensions.ask(promise, by=handler, until_at=later, reason="等待回音")
+    return {
+        "limit": {"pk": limit.pk},
+        "clock": {"pk": complaint.milestones.get(kind="legal").pk},
+        "extension": {"pk": extension.pk},
+        "alert": {"pk": alert.pk},
+        "alert_act": {"pk": alert.pk, "action": "take"},
+        "watch_rule": {"pk": alert.rule_id},
+        "scheme": {"pk": scheme.pk},
+        "scheme_act": {"pk": scheme.pk, "action": "copy"},
+        "grade_run": {"pk": run.pk},
+        "run_act": {"pk": run.pk, "action": "propose"},
+        "override": {"pk": override.pk, "action": "end"},
+        "list": {"pk": listed.pk},
+        "recipient": {"pk": recipient.pk},
+        "verdict": {"pk": recipient.pk, "what": "delivered"},
+        "customer": {"pk": customer.pk},
+        "api_customer": {"pk": customer.pk},
+        "api_collection": {"pk": customer.pk, "name": "phones"},
+        "complaint": {"ref": complaint.ref},
+        "api_complaint": {"ref": complaint.ref},
+        "phone": {"pk": customer.pk, "field": "phone", "row": phone.pk},
+        "panel": {"pk": customer.pk, "name": "phones"},
+        "panel_row": {
+            "pk": customer.pk,
+            "name": "phones",
+            "row": phone.pk,
+            "action": "invalid",
+        },
+        "pair": {"pk": pair.pk},
+        "merge": {"pk": joined.pk},
+        "task": {"pk": task.pk},
+        "contract_file": {"pk": scan.pk},
+        "view": {"pk": view.pk},
+        "entry": {"pk": entry.pk},
+        "export": {"pk": export.pk},
+        "bulk": {"pk": bulk.pk},
+        "file": {"pk": file.pk},
+        "import": {"pk": batch.pk},
+        "account": {"pk": account.pk},
+        "posting": {"pk": posting.pk},
+        "office": {"code": where.code},
+        "day": {"pk": day.pk},
+        "session": {"pk": session.pk},
+    }
+
+
+MISSING = {
+    **dict.fromkeys(
+        [
+            "customer",
+            "api_customer",
+            "alert",
+            "watch_rule",
+            "account",
+            "posting",
+            "day",
+            "pair",
+            "merge",
+            "task",
+            "view",
+            "bulk",
+            "entry",
+            "list",
+            "recipient",
+            "scheme",
+            "grade_run",
+            "limit",
+            "clock",
+            "extension",
+        ],
+        {"pk": 99999999},
+    ),
+    "verdict": {"pk": 99999999, "what": "delivered"},
+    "scheme_act": {"pk": 99999999, "action": "copy"},
+    "alert_act": {"pk": 99999999, "action": "take"},
+    "run_act": {"pk": 99999999, "action": "propose"},
+    "override": {"pk": 99999999, "action": "end"},
+    "api_collection": {"pk": 99999999, "name": "phones"},
+    "phone": {"pk": 99999999, "field": "phone", "row": 1},
+    "panel": {"pk": 99999999, "name": "phones"},
+    "panel_row": {"pk": 99999999, "name": "phones", "row": 1, "action": "invalid"},
+    **dict.fromkeys(["complaint", "api_complaint"], {"ref": "C-1"}),
+    **dict.fromkeys(
+        ["file", "import", "session", "contract_file", "export"],
+        {"pk": uuid.UUID(int=7)},
+    ),
+    "office": {"code": "nowhere"},
+}
