@@ -332,6 +332,7 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {"WorkOrderKind": "complaints.kinds.Kind"},
 }
 
 # --- files, language, messages ---------------------------------------------------------
