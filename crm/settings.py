@@ -332,7 +332,10 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {"WorkOrderKind": "complaints.kinds.Kind"},
+    "ENUM_NAME_OVERRIDES": {
+        "WorkOrderKind": "complaints.kinds.Kind.choices",
+        "CustomerKind": "customers.models.Customer.Kind.choices",
+    },
 }
 
 # --- files, language, messages ---------------------------------------------------------

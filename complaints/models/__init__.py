@@ -1,5 +1,6 @@
 """The tables of work orders, one module a subject."""
 
+from complaints.models.calls import Call, Seat
 from complaints.models.catalogue import Category
 from complaints.models.clocks import Basis, Clock, Extension, Limit, Milestone, Pause
 from complaints.models.work import Attachment, Complaint, ComplaintMove
@@ -7,6 +8,7 @@ from complaints.models.work import Attachment, Complaint, ComplaintMove
 __all__ = [
     "Attachment",
     "Basis",
+    "Call",
     "Category",
     "Clock",
     "Complaint",
@@ -15,4 +17,5 @@ __all__ = [
     "Limit",
     "Milestone",
     "Pause",
+    "Seat",
 ]
