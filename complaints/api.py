@@ -8,8 +8,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from complaints import services
+from complaints.call_views import intake_office
 from complaints.models import Complaint
-from complaints.views import intake_office
 from crm import text
 from crm.api import StrictSerializer
 from customers.models import Customer

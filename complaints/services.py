@@ -6,25 +6,29 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.db import connection, transaction
-from django.utils.timezone import localtime, now
+from django.utils.timezone import localdate, localtime, now
 from django.utils.translation import gettext as _
-from django.utils.translation import override
+from django.utils.translation import gettext_noop, override
 
 from complaints import clocks
 from complaints.models import Attachment, Category, Complaint, ComplaintMove
 from complaints.workflow import CLOSED, State, may_move
 from crm import files, text
 from crm.access.capabilities import may, require
-from crm.access.models import User
+from crm.access.models import Posting, User
+from crm.access.roles import Role
 from crm.audit import services as audit
 from crm.errors import Refused
 from crm.fields import blind_index
+from crm.notify.services import queue_message
 from crm.org.models import Office
 from crm.org.queries import calendar_of
 from customers.alerts import raise_complaint
 from customers.models import Customer
 from customers.records import note_maybe_phone
 from customers.services import add_timeline_entry
+
+REMINDED = gettext_noop("The customer asks again")  # translated when it is read
 
 
 def next_ref() -> str:
@@ -46,6 +50,29 @@ def _sent_before(token: uuid.UUID, by: User) -> Complaint | None:
     return sent_before
 
 
+def drafted(
+    office: Office,
+    customer: Customer | None,
+    *,
+    subcategory: Category | None = None,
+    **facts: Any,
+) -> Complaint:
+    """The work order as it would be saved: where it goes, what it brings along. The
+    customer's own office handles it, or the office that takes it in."""
+    if subcategory:
+        facts["category"] = subcategory.group
+        facts["severity"] = facts.get("severity") or subcategory.severity
+    complaint = Complaint(
+        customer=customer,
+        office=office,
+        handling_office=customer.office if customer else office,
+        subcategory=subcategory,
+        **facts,
+    )
+    complaint.rank = complaint.rank_now()
+    return complaint
+
+
 @transaction.atomic
 def create_complaint(
     *,
@@ -55,38 +82,27 @@ def create_complaint(
     caller_phone: str,
     customer: Customer | None = None,
     token: uuid.UUID | None = None,
-    subcategory: Category | None = None,
     **facts: Any,
 ) -> Complaint:
     """Log a work order and start its clocks. The same form sent twice gives one.
 
-    The customer's own office handles it, or the office that took it in. `facts` are
-    further columns: kind, category, channel, item_no, caller_name, party, demand, mood,
-    scope, severity, is_forwarded, is_violation. A subcategory brings its class.
+    `facts` are further columns: kind, category, subcategory, channel, item_no, demand,
+    caller_name, party, mood, scope, severity, is_forwarded, is_violation. A subcategory
+    brings its class and severity.
     """
     require(by, "complaint.create", office)
     token = token or uuid.uuid4()
     if sent_before := _sent_before(token, by):
         return sent_before
     number = text.normalise_phone(caller_phone)
-    if subcategory:
-        facts["category"] = subcategory.group
-    complaint = Complaint(
-        ref=next_ref(),
-        token=token,
-        customer=customer,
-        caller_phone=number,
-        caller_index=blind_index(number) if number else None,
-        office=office,
-        handling_office=customer.office if customer else office,
-        created_by=by,
-        subcategory=subcategory,
-        text=description,
-        opened_at=now(),
-        **facts,
-    )
+    complaint = drafted(office, customer, **facts)
+    complaint.ref, complaint.token = next_ref(), token
+    complaint.caller_phone = number
+    complaint.caller_index = blind_index(number) if number else None
+    complaint.created_by, complaint.opened_at = by, now()
+    complaint.text = description
     clocks.start(complaint, calendar_of(complaint.handling_office))
-    _note_move(complaint, by, "", State.NEW, complaint.opened_at)
+    note_move(complaint, by, "", State.NEW, complaint.opened_at)
     _write_timeline(complaint)
     if customer:
         note_maybe_phone(customer, complaint.caller_phone)
@@ -99,16 +115,18 @@ def create_complaint(
     return complaint
 
 
-def _note_move(
+def note_move(
     complaint: Complaint,
     by: User | None,
     before: str,
     after: str,
     at: datetime,
     note: str = "",
+    what: str = ComplaintMove.What.MOVED,
 ) -> None:
     ComplaintMove.objects.create(
         complaint=complaint,
+        what=what,
         at=at,
         by=by,
         before=before,
@@ -146,7 +164,7 @@ def move_complaint(
     clocks.moved(complaint, before, after, at)
     columns = ["state", "closed_at", "rounds", "version", *clocks.COLUMNS]
     complaint.save(update_fields=columns)
-    _note_move(complaint, by, before, after, at, note)
+    note_move(complaint, by, before, after, at, note)
     _write_timeline(complaint)
     if after == State.REOPENED and complaint.customer is not None:
         url = complaint.get_absolute_url()
@@ -156,6 +174,43 @@ def move_complaint(
         by, "complaint.moved", complaint, office=complaint.office, details=details
     )
     return complaint
+
+
+@transaction.atomic
+def nudge(complaint: Complaint, *, by: User, note: str) -> Complaint:
+    """The customer asks again (催办): counted, told to who handles it, and every second
+    time the work order comes further forward. Refused("complaint.closed")."""
+    require(by, "complaint.nudge")
+    complaint = locked(complaint)
+    if not complaint.is_open:
+        raise Refused("complaint.closed", _("This work order is closed: reopen it."))
+    complaint.nudges += 1
+    complaint.version += 1
+    complaint.rank = complaint.rank_now()
+    complaint.save(update_fields=["nudges", "version", "rank"])
+    what = ComplaintMove.What.NUDGED
+    note_move(complaint, by, complaint.state, complaint.state, now(), note, what)
+    tell_handlers(complaint, REMINDED, f"nudge:{complaint.pk}:{complaint.nudges}")
+    audit.record(by, "complaint.nudged", complaint, office=complaint.office)
+    return complaint
+
+
+def tell_handlers(complaint: Complaint, subject: str, key: str) -> None:
+    """News of a work order for its owner, or for the handlers of its office."""
+    people = [complaint.owner] if complaint.owner else []
+    if not people:
+        posted = Posting.objects.in_force(localdate()).select_related("user")
+        rows = posted.filter(role=Role.HANDLER, office=complaint.handling_office)
+        people = [posting.user for posting in rows]
+    for user in people:
+        queue_message(
+            "in_app",
+            subject=subject,
+            body=complaint.ref,
+            to_user=user,
+            url=complaint.get_absolute_url(),
+            key=f"{key}:{user.pk}",
+        )
 
 
 def locked(complaint: Complaint) -> Complaint:

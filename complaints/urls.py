@@ -2,13 +2,12 @@
 
 from django.urls import path
 
-from complaints import clock_views, views
+from complaints import call_views, clock_views, views
 
 app_name = "complaints"
 urlpatterns = [
     path("", views.complaint_list, name="list"),
-    path("new/", views.new, name="new"),
-    path("caller/", views.caller, name="caller"),
+    path("new/", call_views.new, name="new"),
     path("files/<uuid:pk>/", views.download, name="download"),
     path("for-customer/<int:pk>/", views.for_customer, name="for_customer"),
     path("limits/", clock_views.limit_list, name="limits"),

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from complaints import services
-from complaints.forms import VIEWS, ComplaintForm, FileForm, ListFilter, MoveForm
+from complaints.forms import VIEWS, FileForm, ListFilter, MoveForm
 from complaints.models import Attachment, Complaint
 from crm import text
 from crm.access.capabilities import AuthedRequest, may, needs
@@ -18,13 +18,10 @@ from crm.access.scoping import offices_of
 from crm.audit import services as audit
 from crm.errors import Refused
 from crm.files import MAX_BYTES
-from crm.org.models import Office
 from crm.web import keyset_page
 from customers.models import Customer
 from customers.notes import request_correction
 from customers.panel_forms import CorrectionForm
-from customers.service_points import points_of
-from customers.services import find_by_phone, lookup_by_phone
 
 NEWEST = ["-opened_at", "-pk"]
 
@@ -62,84 +59,6 @@ def _dress(rows: list[Complaint], user: User, at) -> None:
     for row in rows:
         row.shown_customer = row.customer.name_for(user) if row.customer else ""
         row.over, row.soon = row.is_overdue(at), row.is_due_soon(at)
-
-
-def intake_office(user: User) -> Office:
-    """Where `user` takes complaints in: the first of their postings that may."""
-    offices = [
-        p.office for p in user.postings_now if may(user, "complaint.create", p.office)
-    ]
-    if not offices:
-        raise Http404
-    return offices[0]
-
-
-@needs("complaint.create")
-def new(request: AuthedRequest) -> HttpResponse:
-    form = ComplaintForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        complaint = _create(request.user, form.cleaned_data)
-        messages.success(request, _("%(ref)s is saved.") % {"ref": complaint.ref})
-        return redirect("complaints:new" if "again" in request.POST else complaint)
-    context: dict = {"form": form}
-    if pk := request.GET.get("customer", ""):
-        context["about"] = about = get_object_or_404(
-            Customer.objects.visible_to(request.user), pk=pk if pk.isdecimal() else 0
-        )
-        about.shown_name = about.name_for(request.user)
-        about.points = points_of(about)
-    if request.method == "POST" and not form.errors.get("phone"):
-        context |= _caller(request.user, form.cleaned_data["phone"])
-    return render(
-        request, "complaints/new.html", context, status=422 if form.errors else 200
-    )
-
-
-def _create(user: User, typed: dict) -> Complaint:
-    """The customer is the chosen one, or the only one known by this number."""
-    found = find_by_phone(typed["phone"])
-    chosen = next((c for c in found if c.pk == typed["customer"]), None)
-    if chosen is None and typed["customer"]:
-        visible = Customer.objects.visible_to(user)
-        chosen = visible.filter(pk=typed["customer"]).first()
-    if chosen is None and len(found) == 1 and found[0].is_known:
-        chosen = found[0]
-    return services.create_complaint(
-        by=user,
-        office=intake_office(user),
-        category=typed["category"],
-        description=typed["description"],
-        caller_phone=typed["phone"],
-        caller_name=typed["caller_name"],
-        channel=typed["channel"],
-        item_no=typed["item_no"],
-        token=typed["token"],
-        customer=chosen,
-    )
-
-
-def _caller(user: User, phone: str) -> dict:
-    """The card beside the form: who has this number, and what is open with them."""
-    try:
-        found = lookup_by_phone(phone, by=user)
-    except Refused as refusal:
-        audit.record(user, refusal.code, result="denied")
-        return {"looked_up": True, "found": [], "refusal": str(refusal)}
-    for customer in found:
-        customer.shown_name = customer.name_for(user)
-        customer.points = points_of(customer)
-        # SECURITY: by exact phone, any bureau, refs and states only: the agent's minimum card.
-        open_now = Complaint.objects.filter(customer=customer).open()
-        customer.open_complaints = open_now.order_by("-opened_at")[:5]
-    return {"looked_up": True, "found": found, "masked": text.mask_phone(phone)}
-
-
-@require_POST
-@needs("customer.lookup")
-def caller(request: AuthedRequest) -> HttpResponse:
-    phone = text.normalise_phone(request.POST.get("phone", ""))
-    context = _caller(request.user, phone) if phone else {"looked_up": False}
-    return render(request, "complaints/_caller.html", context)
 
 
 def _page(

@@ -42,6 +42,7 @@ FIELD_KEYS = {
 }
 INDEX_KEY = secret("index_key")
 AUDIT_KEY = secret("audit_key")
+TELEPHONY_KEY = secret("telephony_key")  # the exchange signs with it
 
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 if HTTPS and "*" in ALLOWED_HOSTS:
@@ -189,6 +190,7 @@ JOB_KINDS = {
     "customers.forecast": "customers.forecast.forecast_step",
     "complaints.sweep": "complaints.sweeping.sweep_step",
     "complaints.again": "complaints.clocks.again_step",
+    "complaints.calls": "complaints.calls.forget_step",
     "transfer.import": "crm.transfer.importing.import_step",
     "transfer.revert": "crm.transfer.importing.revert_step",
     "transfer.forget": "crm.transfer.importing.forget_step",
@@ -202,6 +204,7 @@ JOB_SCHEDULE = {
     "deliver": ("notify.deliver", 30, None),
     "seal": ("audit.seal", 10, None),
     "clocks": ("complaints.sweep", 60, None),
+    "calls": ("complaints.calls", None, "03:45"),
     "days": ("customers.days", 60, None),
     "retain": ("customers.retain", None, "00:30"),
     "watch": ("customers.watch", None, "01:00"),
@@ -334,7 +337,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
         "WorkOrderKind": "complaints.kinds.Kind.choices",
-        "CustomerKind": "customers.models.Customer.Kind.choices",
+        "CustomerKind": "customers.models.choices.Kind.choices",
     },
 }
 

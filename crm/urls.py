@@ -11,6 +11,7 @@ urlpatterns = [
     path("kpi/", include("crm.dashboards.urls")),
     path("customers/", include("customers.urls")),
     path("complaints/", include("complaints.urls")),
+    path("", include("complaints.call_urls")),
     path("api/v1/", include("crm.api_urls")),
 ]
 handler403 = "crm.web.forbidden"

@@ -89,8 +89,8 @@ MENU = (
     MenuEntry(_("KPI board"), "dashboards:board", "layout-dashboard", "kpi.view"),
     MenuEntry(_("Today"), "customers:today", "sun", "task.view"),
     MenuEntry(_("Alerts"), "customers:alerts", "bell-ring", "alert.view"),
-    MenuEntry(_("Log a complaint"), "complaints:new", "headset", "complaint.create"),
-    MenuEntry(_("Complaints"), "complaints:list", "inbox", "complaint.view"),
+    MenuEntry(_("Take a call"), "complaints:new", "headset", "complaint.create"),
+    MenuEntry(_("Work orders"), "complaints:list", "inbox", "complaint.view"),
     MenuEntry(_("Customers"), "customers:list", "users", "customer.view"),
     MenuEntry(
         _("Correction requests"),
@@ -160,6 +160,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         context["menu"] = menu_of(user)
         context["idle_seconds"] = settings.SESSION_IDLE_SECONDS
         context["may_search"] = may(user, "customer.view")
+        context["seat"] = request.session.get("seat", "")  # calls may ring here
     except DatabaseTrouble:
         logger.warning("frame drawn without the database")
     return context

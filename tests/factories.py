@@ -11,8 +11,9 @@ from itertools import count
 
 from django.conf import settings
 from django.contrib.auth import login
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.test import Client
+from django.urls import reverse
 from django.utils.timezone import localdate, now
 
 from complaints import clocks
@@ -275,6 +276,12 @@ def complaint_at(by: User, where: Office, at: datetime, **facts) -> Complaint:
     made.opened_at = at
     clocks.start(made, calendar_of(made.handling_office))
     return made
+
+
+def look_up(client: Client, phone: str) -> HttpResponse:
+    """What the call screen shows of a number."""
+    form = client.get(reverse("complaints:new")).url
+    return client.post(f"{form}look/", {"phone": phone})
 
 
 def always_open(where: Office) -> None:

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from django.utils.timezone import now
 
 from complaints import extensions, limits
+from complaints.calls import open_call
 from complaints.models import Attachment
 from crm.access.models import Posting
 from crm.jobs.models import Job
@@ -152,7 +153,16 @@ ROUTES = {
     "customers:reveal": Route("customer.reveal", "post", "phone"),
     "complaints:list": Route("complaint.view"),
     "complaints:new": Route("complaint.create"),
-    "complaints:caller": Route("customer.lookup", "post"),
+    "call:pop": Route("complaint.create"),
+    "call:ringing": Route("complaint.create"),
+    "call:seat": Route("complaint.create", "post"),
+    "call:form": Route("complaint.create", of="call", rows_for="agent"),
+    "call:look": Route("complaint.create", "post", "call", rows_for="agent"),
+    "call:keep": Route("complaint.create", "post", "call", rows_for="agent"),
+    "call:find": Route("customer.lookup", "post", "call", rows_for="agent"),
+    "call:answer": Route("complaint.create", of="call", rows_for="agent"),
+    "call:wrap_up": Route("complaint.create", of="call", rows_for="agent"),
+    "call:telephony_event": Route("open", "post"),
     "complaints:download": Route("complaint.view", of="file"),
     "complaints:for_customer": Route(
         "complaint.view", of="customer", rows_for="agent manager supervisor"
@@ -244,6 +254,7 @@ def things(cast, where, owner, agent) -> dict:
     )
     extension = extensions.ask(promise, by=handler, until_at=later, reason="等待回音")
     return {
+        "call": {"token": open_call(by=agent, office=where).token},
         "limit": {"pk": limit.pk},
         "clock": {"pk": complaint.milestones.get(kind="legal").pk},
         "extension": {"pk": extension.pk},
@@ -330,4 +341,5 @@ MISSING = {
         {"pk": uuid.UUID(int=7)},
     ),
     "office": {"code": "nowhere"},
+    "call": {"token": uuid.UUID(int=7)},
 }

@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import Q
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from complaints.kinds import Channel, Group, Kind, Mood, Party, Scope, Severity
 from complaints.models.catalogue import Category
@@ -174,6 +175,13 @@ class Complaint(models.Model):
     def is_open(self) -> bool:
         return self.state not in CLOSED
 
+    def rank_now(self) -> int:
+        """Where it stands in the queue, 0 first: what is grave, forwarded, of a key
+        customer, or chased again and again comes before the rest (R-CMP-06, 30, 39)."""
+        grave = {Severity.MAJOR: 3, Severity.URGENT: 2}.get(Severity(self.severity), 0)
+        favour = 2 * self.is_fast_lane + 2 * self.is_forwarded
+        return max(0, 5 - grave - favour - self.nudges // 2)
+
     def is_overdue(self, at: datetime) -> bool:
         return self.due_at is not None and self.due_at < at
 
@@ -182,8 +190,21 @@ class Complaint(models.Model):
 
 
 class ComplaintMove(models.Model):
-    """One change of state: who, when, from where to where, and why."""
+    """One line of a work order's history: who, when, what, and why. Most are moves from
+    state to state; the others leave the state as it is."""
 
+    class What(models.TextChoices):
+        MOVED = "moved", _("Moved")
+        NOTED = "noted", pgettext_lazy("work order", "Noted")
+        NUDGED = "nudged", _("Reminded")
+        CONTACTED = "contacted", _("Customer contacted")
+        HANDED = "handed", _("Handed over")
+        CLAIMED = "claimed", pgettext_lazy("work order", "Taken")
+        CONVERTED = "converted", _("Changed its type")
+        CHANGED = "changed", pgettext_lazy("work order", "Changed")
+        JOINED = "joined", pgettext_lazy("work order", "Merged or split")
+
+    what = models.CharField(max_length=10, choices=What, default=What.MOVED)
     complaint = models.ForeignKey(Complaint, models.CASCADE, related_name="moves")
     at = models.DateTimeField()
     by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
@@ -198,7 +219,7 @@ class ComplaintMove(models.Model):
         ordering = ["at", "pk"]
 
     def __str__(self) -> str:
-        return f"{self.before}→{self.after}"
+        return f"{self.what} {self.before}→{self.after}"
 
 
 class Attachment(models.Model):

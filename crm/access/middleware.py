@@ -17,7 +17,11 @@ from crm.access.signin import trace_of
 from crm.audit import services as audit
 
 ALWAYS_OPEN = {"access:sign_out", "language"}
-NOT_ACTIVITY = {"transfer:progress"}  # a page that asks by itself is nobody at the desk
+NOT_ACTIVITY = {
+    "transfer:progress",
+    "call:ringing",
+    "call:keep",
+}  # a page that asks by itself is nobody at the desk
 
 
 class SessionGuardMiddleware:

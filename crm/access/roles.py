@@ -41,6 +41,7 @@ CAPABILITIES: dict[str, set[Role]] = {
     "complaint.create": {A, M, S},
     "complaint.move": {A, H, S},
     "complaint.attach": {A, H, M, S},
+    "complaint.nudge": {A, M, S},
     "complaint.extend": {S},
     "clock.export": {S},
     "limit.view": {A, H, S},

@@ -171,7 +171,7 @@ def test_points_show_at_the_touch_points(client, cast, firm):
 
     add_phone(firm, number)
     make.sign_in(client, cast.lin)
-    card = client.post(reverse("complaints:caller"), {"phone": number})
+    card = make.look_up(client, number)
     page = client.get(reverse("customers:summary", args=[firm.pk]))
     for answer in (card, page):
         assert "In arrears: 100.00 yuan" in answer.content.decode()

@@ -245,8 +245,8 @@ def test_a_number_seen_in_a_complaint_suggests_and_never_asserts(client, cast, f
     seen = firm.phones.get(level="maybe")
     assert not seen.is_primary
     make.sign_in(client, cast.lin)
-    card = client.post(reverse("complaints:caller"), {"phone": "13900000077"})
-    assert "only seen in a complaint" in card.content.decode()
+    card = make.look_up(client, "13900000077")
+    assert "only seen in a work order" in card.content.decode()
     records.add_phone(firm, "13900000077")
     assert firm.phones.get(pk=seen.pk).level == "known"
 

@@ -1,0 +1,401 @@
+"""One screen for every call: it rings, opens, is looked up, kept, saved and wrapped up."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseRedirect,
+    JsonResponse,
+)
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.timezone import now
+from django.utils.translation import gettext as _
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from complaints import calls, clocks, services, telephony
+from complaints.call_forms import CallForm, SeatForm, WrapUpForm
+from complaints.models import Call, Complaint, Seat
+from crm import text
+from crm.access.capabilities import AuthedRequest, may, needs
+from crm.access.models import User
+from crm.audit import services as audit
+from crm.errors import Refused
+from crm.fields import blind_index
+from crm.org.models import Office
+from crm.org.queries import calendar_of
+from customers import search
+from customers.models import Customer
+from customers.service_points import points_of
+from customers.services import find_by_phone, lookup_by_phone
+
+RECENT = timedelta(days=90)
+OPEN_SHOWN, PAST_SHOWN, FOUND_SHOWN = 5, 6, 9  # keys 1 to 9 choose
+
+
+class SeeOther(HttpResponseRedirect):
+    """The address with the number is not kept by the browser's history either."""
+
+    status_code = 303
+
+
+def intake_office(user: User) -> Office:
+    """Where `user` takes work orders in: the first of their postings that may."""
+    offices = [
+        p.office for p in user.postings_now if may(user, "complaint.create", p.office)
+    ]
+    if not offices:
+        raise Http404
+    return offices[0]
+
+
+@needs("complaint.create")
+def pop(request: AuthedRequest) -> HttpResponse:
+    """/call?from=…&to=…&call_id=…: opens the form under an address without the number."""
+    given = {
+        name: request.GET.get(name, "")[:64].replace("\0", "")
+        for name in ("from", "to", "call_id")
+    }
+    office = intake_office(request.user)
+    facts = {"called": given["to"][:20], "call_id": given["call_id"]}
+    try:
+        call = calls.open_call(
+            by=request.user, office=office, number=given["from"], **facts
+        )
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+        return redirect("complaints:list")
+    return SeeOther(reverse("call:form", args=[call.token]))
+
+
+@needs("complaint.create")
+def new(request: AuthedRequest) -> HttpResponse:
+    """An empty form, or one about a customer; where an agent's day begins."""
+    call = calls.open_call(by=request.user, office=intake_office(request.user))
+    if pk := request.GET.get("customer", ""):
+        visible = Customer.objects.visible_to(request.user)
+        about = get_object_or_404(visible, pk=pk if pk.isdecimal() else 0)
+        calls.keep_draft(call, {"customer": str(about.pk)})
+    return redirect("call:form", call.token)
+
+
+def _call(request: AuthedRequest, token: str) -> Call:
+    rows = Call.objects.of(request.user).select_related("office", "complaint")
+    return get_object_or_404(rows, token=token)
+
+
+@needs("complaint.create")
+def form(request: AuthedRequest, token: str) -> HttpResponse:
+    """The call's screen; posted: a work order, or a reminder on one that is open."""
+    call = _call(request, token)
+    if request.method != "POST":
+        if call.done_at and call.complaint:
+            return redirect(call.complaint)
+        typed = {"phone": text.written_phone(call.number), **calls.drafted(call)}
+        return _screen(request, call, CallForm(initial=typed))
+    posted = CallForm(request.POST)
+    try:
+        if ref := request.POST.get("nudge"):
+            return _nudge(request, call, ref)
+        if posted.is_valid():
+            return _save(request, call, posted)
+    except Refused as refusal:
+        posted.is_valid()
+        posted.add_error(None, str(refusal))
+    calls.keep_draft(call, _typed(request))
+    return _screen(request, call, posted, status=422)
+
+
+def _save(request: AuthedRequest, call: Call, posted: CallForm) -> HttpResponse:
+    typed = posted.cleaned_data
+    complaint = services.create_complaint(
+        by=request.user,
+        office=call.office or intake_office(request.user),
+        description=typed["description"],
+        caller_phone=typed["phone"],
+        customer=_customer(request.user, typed["phone"], typed["customer"]),
+        token=call.token,
+        **posted.facts(),
+    )
+    call.complaint = complaint
+    call.save(update_fields=["complaint"])
+    messages.success(request, _("%(ref)s is saved.") % {"ref": complaint.ref})
+    if "again" in request.POST:
+        _finish(request, call, calls.guess(call))
+        return redirect("complaints:new")
+    if call.call_id:
+        calls.set_state(request.user, Seat.State.WRAP_UP)
+        return redirect("call:wrap_up", call.token)
+    _finish(request, call, calls.guess(call))
+    return redirect(complaint)
+
+
+def _finish(request: AuthedRequest, call: Call, wrap_up: str) -> None:
+    calls.finish(call, by=request.user, wrap_up=wrap_up, complaint=call.complaint)
+
+
+def _nudge(request: AuthedRequest, call: Call, ref: str) -> HttpResponse:
+    typed = _typed(request)
+    customer = _chosen(request.user, typed["phone"], typed["customer"])
+    found = calls.open_work(typed["phone"], customer, typed["item_no"].upper())
+    complaint = get_object_or_404(found, ref=ref)
+    if call.done_at is None:
+        note = typed["description"][:2000] or _("The customer asks again.")
+        services.nudge(complaint, by=request.user, note=note)
+        wrap_up = Call.WrapUp.REMINDED
+        calls.finish(call, by=request.user, wrap_up=wrap_up, complaint=complaint)
+    said = _("Reminder added to %(ref)s.") % {"ref": complaint.ref}
+    messages.success(request, said)
+    seen = Complaint.objects.visible_to(request.user).filter(pk=complaint.pk)
+    return redirect(complaint if seen.exists() else "complaints:new")
+
+
+def _typed(request: AuthedRequest) -> dict[str, str]:
+    """The form's fields as sent, for the draft."""
+    names = CallForm.base_fields
+    return {name: request.POST.get(name, "").replace("\0", "") for name in names}
+
+
+def _chosen(user: User, phone: str, pk: str) -> Customer | None:
+    return _customer(user, phone, int(pk) if pk.isdecimal() and len(pk) < 18 else None)
+
+
+def _customer(user: User, phone: str, pk: int | None) -> Customer | None:
+    """The chosen one, or the only one who is known by this number. One that was chosen
+    must be known by it or be visible."""
+    if pk == 0:  # somebody else
+        return None
+    found = find_by_phone(phone)
+    chosen = next((c for c in found if c.pk == pk), None)
+    if chosen is None and pk:
+        rows = Customer.objects.visible_to(user).select_related("office", "grade")
+        chosen = rows.filter(pk=pk).first()
+    if chosen is None and pk is None and len(found) == 1 and found[0].is_known:
+        chosen = found[0]
+    return chosen
+
+
+def _screen(
+    request: AuthedRequest, call: Call, shown: CallForm, status: int = 200
+) -> HttpResponse:
+    values = {name: str(shown[name].value() or "") for name in shown.fields}
+    rows = Call.objects.of(request.user).drafts().exclude(pk=call.pk)
+    others = rows.exclude(draft="", number_index=None)
+    context = {
+        "call": call,
+        "takes_calls": True,
+        "form": shown,
+        "drafts": list(others.order_by("opened_at")[:8]),
+        "my_seat": Seat.objects.filter(user=request.user).first(),
+        "seat_form": SeatForm(),
+        "states": Seat.State.choices,
+        **_look(request.user, call, values),
+    }
+    return render(request, "complaints/call.html", context, status=status)
+
+
+@require_POST
+@needs("complaint.create")
+def look(request: AuthedRequest, token: str) -> HttpResponse:
+    """What is known after each field: who calls, what is open, when it would be due. The
+    draft is kept on the way."""
+    call = _call(request, token)
+    typed = _typed(request)
+    calls.keep_draft(call, typed)
+    context = {"call": call, "swap": True, **_look(request.user, call, typed)}
+    return render(request, "complaints/_call_look.html", context)
+
+
+@require_POST
+@needs("complaint.create")
+def keep(request: AuthedRequest, token: str) -> HttpResponse:
+    """The draft, every few seconds while somebody types."""
+    try:
+        calls.keep_draft(_call(request, token), _typed(request))
+    except Refused:
+        return HttpResponse(status=413)
+    return HttpResponse(status=204)
+
+
+def _look(user: User, call: Call, typed: dict[str, str]) -> dict[str, Any]:
+    context = _caller(user, call, typed)
+    customer = context["customer"]
+    open_work = calls.open_work(typed["phone"], customer, typed["item_no"].upper())
+    context["open_work"] = rows = list(open_work[:OPEN_SHOWN])
+    at = now()
+    for row in rows:
+        row.over, row.soon = row.is_overdue(at), row.is_due_soon(at)
+    if customer:
+        past = Complaint.objects.filter(customer=customer, opened_at__gte=at - RECENT)
+        context["recent"] = past.count()
+        seen = Customer.objects.visible_to(user).filter(pk=customer.pk).exists()
+        if seen:
+            context["past"] = list(customer.timeline.order_by("-at")[:PAST_SHOWN])
+    return context | _preview(call, typed, customer)
+
+
+def _caller(user: User, call: Call, typed: dict[str, str]) -> dict[str, Any]:
+    """Who has this number, each with the reason. A number is asked for once a call, so
+    that typing on costs nothing of the hour's allowance."""
+    phone = text.normalise_phone(typed["phone"])
+    pk = typed["customer"]
+    if not phone:
+        chosen = _chosen(user, "", pk) if pk else None
+        return {"customer": _dressed(user, chosen), "found": []}
+    index = blind_index(phone)
+    try:
+        if call.looked_index is not None and bytes(call.looked_index) == index:
+            found = find_by_phone(phone)
+        else:
+            found = lookup_by_phone(phone, by=user)
+            call.looked_index = index
+            call.save(update_fields=["looked_index"])
+    except Refused as refusal:
+        audit.record(user, refusal.code, result="denied")
+        return {"customer": None, "found": [], "refusal": str(refusal)}
+    chosen = _chosen(user, phone, pk)
+    for customer in found:
+        _dressed(user, customer)
+    if chosen and chosen.pk not in {customer.pk for customer in found}:
+        _dressed(user, chosen)
+    match = next((c for c in found if chosen and c.pk == chosen.pk), chosen)
+    return {
+        "customer": match,
+        "found": found,
+        "looked_up": True,
+        "masked": text.mask_phone(phone),
+    }
+
+
+def _dressed(user: User, customer: Customer | None) -> Customer | None:
+    if customer is not None:
+        customer.shown_name = customer.name_for(user)
+        customer.points = points_of(customer)
+        customer.is_known = getattr(customer, "is_known", True)
+    return customer
+
+
+def _preview(
+    call: Call, typed: dict[str, str], customer: Customer | None
+) -> dict[str, Any]:
+    """When it would be due and who would handle it, before anything is saved."""
+    posted = CallForm({**typed, "phone": "13800138000", "description": "12345"})
+    posted.is_valid()
+    office = call.office
+    if office is None or "kind" not in posted.cleaned_data:
+        return {}
+    facts = {
+        name: value
+        for name, value in posted.cleaned_data.items()
+        if name in ("kind", "subcategory", "channel", "scope", "severity") and value
+    }
+    draft = services.drafted(office, customer, **facts)
+    calendar = calendar_of(draft.handling_office)
+    return {
+        "planned": clocks.planned(draft, calendar, now()),
+        "handled_by": draft.handling_office,
+        "category": facts.get("subcategory"),
+        "draft": draft,
+    }
+
+
+@require_POST
+@needs("customer.lookup")
+def find(request: AuthedRequest, token: str) -> HttpResponse:
+    """A customer by name, pinyin, code, contract or waybill, when the number tells nothing."""
+    call = _call(request, token)
+    query = request.POST.get("q", "")[:60].replace("\0", "")
+    hits = search.find(request.user, query, FOUND_SHOWN) if query.strip() else []
+    for hit in hits:
+        hit.customer.shown_name = hit.customer.name_for(request.user)
+    context = {"call": call, "hits": hits, "asked": bool(query.strip())}
+    return render(request, "complaints/_call_found.html", context)
+
+
+@needs("complaint.create")
+def wrap_up(request: AuthedRequest, token: str) -> HttpResponse:
+    """How the call ended: one digit, or Enter for what is guessed."""
+    call = _call(request, token)
+    posted = WrapUpForm(request.POST or None, initial={"wrap_up": calls.guess(call)})
+    if request.method == "POST" and posted.is_valid():
+        _finish(request, call, posted.cleaned_data["wrap_up"])
+        return redirect("complaints:new")
+    context = {"call": call, "form": posted, "takes_calls": True}
+    return render(
+        request,
+        "complaints/wrap_up.html",
+        context,
+        status=422 if posted.errors else 200,
+    )
+
+
+@needs("complaint.create")
+def ringing(request: AuthedRequest) -> HttpResponse:
+    """Calls at this agent's seat, asked for every other second."""
+    rows = list(calls.ringing(request.user)[:3])
+    for row in rows:
+        row.masked = text.mask_phone(row.number) if row.number else ""
+    return render(request, "complaints/_ringing.html", {"calls": rows})
+
+
+@needs("complaint.create")
+def answer(request: AuthedRequest, token: str) -> HttpResponse:
+    """Open the form of a call that rings here."""
+    call = _call(request, token)
+    if call.opened_at is None:
+        calls.open_call(
+            by=request.user,
+            office=intake_office(request.user),
+            call_id=call.call_id or "",
+        )
+    return redirect("call:form", call.token)
+
+
+@require_POST
+@needs("complaint.create")
+def seat(request: AuthedRequest) -> HttpResponse:
+    """Take a seat by its extension, or say whether one is free."""
+    back = request.POST.get("next", "")
+    if state := request.POST.get("state"):
+        if state in Seat.State.values:
+            calls.set_state(request.user, state)
+    else:
+        posted = SeatForm(request.POST)
+        if posted.is_valid():
+            calls.take_seat(by=request.user, **posted.cleaned_data)
+            request.session["seat"] = posted.cleaned_data["extension"]
+            messages.success(request, _("Calls of this extension ring here now."))
+        else:
+            messages.error(request, _("An extension has 2 to 12 digits."))
+    return redirect(back if back.startswith("/call/") else reverse("complaints:new"))
+
+
+@csrf_exempt
+@login_not_required
+@require_POST
+def telephony_event(request: HttpRequest, adapter: str) -> HttpResponse:
+    """The exchange's news; signed, the same twice is once."""
+    read = telephony.ADAPTERS.get(adapter)
+    if read is None:
+        raise Http404
+    if len(request.body) > 10_000:
+        return JsonResponse({"code": "too_long"}, status=413)
+    if not telephony.is_signed(request.body, request.headers.get("X-Signature", "")):
+        return JsonResponse({"code": "not_signed"}, status=403)
+    try:
+        said = json.loads(request.body)
+        if not isinstance(said, dict):
+            raise telephony.NotUnderstood("an object")
+        call = calls.note_event(read(said))
+    except (ValueError, RecursionError) as error:
+        return JsonResponse(
+            {"code": "not_understood", "message": str(error)}, status=400
+        )
+    return JsonResponse({"call": str(call.token), "seat": call.user_id is not None})
