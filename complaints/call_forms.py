@@ -1,15 +1,17 @@
 """The form of a call, and what else an agent types."""
 
+from functools import cache
 from typing import Any
 
 from django import forms
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, override
 
 from complaints.kinds import (
     NEEDS_ITEM,
     WITHOUT_CATEGORY,
     Channel,
+    Group,
     Kind,
     Mood,
     Party,
@@ -23,6 +25,16 @@ TAKEN_BY_PEOPLE = [c for c in Channel.choices if c[0] != Channel.SYSTEM]
 EMPTY = [("", "—")]
 
 
+@cache
+def _keys(label: Any) -> tuple[str, ...]:
+    """What finds a label whatever the page's language: its own words, pinyin, initials."""
+    with override("zh-hans"):
+        chinese = str(label)
+    with override("en"):
+        english = str(label).lower()
+    return (chinese, *text.pinyin_of(chinese), english)
+
+
 class CategorySelect(forms.Select):
     """Each option carries what finds it: its code, pinyin, initials and class."""
 
@@ -30,11 +42,9 @@ class CategorySelect(forms.Select):
         option = super().create_option(*args, **kwargs)
         row = getattr(option["value"], "instance", None)
         if row is not None:
-            group = str(row.get_group_display())
-            full, initials = text.pinyin_of(group)
-            words = (row.code, row.initials, row.pinyin, row.name_zh, row.name.lower())
-            keys = " ".join((*words, initials, full, group.lower()))
-            option["attrs"]["data-keys"] = keys
+            words = (row.code, row.initials, row.pinyin, row.name_zh, row.aliases)
+            group = _keys(Group(row.group).label)
+            option["attrs"]["data-keys"] = " ".join((*words, row.name.lower(), *group))
         return option
 
 
@@ -45,8 +55,7 @@ class KindSelect(forms.Select):
         self, name: str, value: Any, label: Any, *args: Any, **kwargs: Any
     ) -> dict[str, Any]:
         option = super().create_option(name, value, label, *args, **kwargs)
-        full, initials = text.pinyin_of(str(label))
-        option["attrs"]["data-keys"] = f"{initials} {full} {str(label).lower()} {value}"
+        option["attrs"]["data-keys"] = " ".join((*_keys(label), str(value)))
         return option
 
 

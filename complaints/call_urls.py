@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from complaints import call_views
+from complaints import call_views, telephony_views
 
 app_name = "call"
 urlpatterns = [
@@ -17,7 +17,7 @@ urlpatterns = [
     path("call/<uuid:token>/wrap-up/", call_views.wrap_up, name="wrap_up"),
     path(
         "hooks/telephony/<slug:adapter>/",
-        call_views.telephony_event,
+        telephony_views.telephony_event,
         name="telephony_event",
     ),
 ]

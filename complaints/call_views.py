@@ -1,26 +1,21 @@
 """One screen for every call: it rings, opens, is looked up, kept, saved and wrapped up."""
 
-import json
 from datetime import timedelta
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_not_required
 from django.http import (
     Http404,
-    HttpRequest,
     HttpResponse,
     HttpResponseRedirect,
-    JsonResponse,
 )
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
-from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from complaints import calls, clocks, services, telephony
+from complaints import calls, clocks, services
 from complaints.call_forms import CallForm, SeatForm, WrapUpForm
 from complaints.models import Call, Complaint, Seat
 from crm import text
@@ -375,27 +370,3 @@ def seat(request: AuthedRequest) -> HttpResponse:
         else:
             messages.error(request, _("An extension has 2 to 12 digits."))
     return redirect(back if back.startswith("/call/") else reverse("complaints:new"))
-
-
-@csrf_exempt
-@login_not_required
-@require_POST
-def telephony_event(request: HttpRequest, adapter: str) -> HttpResponse:
-    """The exchange's news; signed, the same twice is once."""
-    read = telephony.ADAPTERS.get(adapter)
-    if read is None:
-        raise Http404
-    if len(request.body) > 10_000:
-        return JsonResponse({"code": "too_long"}, status=413)
-    if not telephony.is_signed(request.body, request.headers.get("X-Signature", "")):
-        return JsonResponse({"code": "not_signed"}, status=403)
-    try:
-        said = json.loads(request.body)
-        if not isinstance(said, dict):
-            raise telephony.NotUnderstood("an object")
-        call = calls.note_event(read(said))
-    except (ValueError, RecursionError) as error:
-        return JsonResponse(
-            {"code": "not_understood", "message": str(error)}, status=400
-        )
-    return JsonResponse({"call": str(call.token), "seat": call.user_id is not None})

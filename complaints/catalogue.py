@@ -27,6 +27,8 @@ SCRIPTS = {
         "感谢您的反映，我来记录，并告诉您由谁、在什么时间答复。",
     ),
 }
+# Initials of what people call the class besides its name: 延时, 遗失, 丢件, 破损, 态度.
+ALIASES = {G.DELAY: "ys wd", G.LOSS: "ys dj", G.DAMAGE: "ps sh", G.ATTITUDE: "td"}
 # (code, class, English name, Chinese name[, facts that differ])
 SEEDS: tuple[tuple, ...] = (
     ("101", G.DELAY, "Late delivery", "投递延误"),
@@ -79,6 +81,7 @@ def seeds() -> list[Category]:
                 name_zh=name_zh,
                 pinyin=pinyin,
                 initials=initials,
+                aliases=ALIASES.get(group, ""),
                 script=script,
                 script_zh=script_zh,
                 **facts,

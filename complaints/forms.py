@@ -8,8 +8,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy
 
 from complaints.kinds import Group, Kind
-from complaints.models import Complaint
-from complaints.workflow import MOVES, State
+from complaints.workflow import State
 from crm.access.models import User
 
 VIEWS = (
@@ -61,24 +60,6 @@ class ListFilter(forms.Form):
         if chosen["office"]:
             rows = rows.filter(office__path__startswith=chosen["office"].path)
         return rows
-
-
-class MoveForm(forms.Form):
-    """The next state and why; only moves that are open from where it stands."""
-
-    after = forms.ChoiceField(label=gettext_lazy("Next step"))
-    note = forms.CharField(
-        label=gettext_lazy("Note"),
-        max_length=2000,
-        min_length=2,
-        widget=forms.Textarea(attrs={"rows": 3}),
-    )
-
-    def __init__(self, *args, complaint: Complaint, **kwargs) -> None:
-        super().__init__(*args, **kwargs)
-        labels = dict(State.choices)
-        open_moves = MOVES[complaint.state]
-        self.fields["after"].choices = [(move, labels[move]) for move in open_moves]
 
 
 class FileForm(forms.Form):

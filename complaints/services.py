@@ -10,7 +10,7 @@ from django.utils.timezone import localdate, localtime, now
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, override
 
-from complaints import clocks
+from complaints import clocks, routing
 from complaints.models import Attachment, Category, Complaint, ComplaintMove
 from complaints.workflow import CLOSED, State, may_move
 from crm import files, text
@@ -28,7 +28,9 @@ from customers.models import Customer
 from customers.records import note_maybe_phone
 from customers.services import add_timeline_entry
 
-REMINDED = gettext_noop("The customer asks again")  # translated when it is read
+AT_ONCE = 3  # what ranks so high is told at once, not found in the list
+ARRIVED = gettext_noop("A new work order for you")  # translated when they are read
+REMINDED = gettext_noop("The customer asks again")
 
 
 def next_ref() -> str:
@@ -57,18 +59,20 @@ def drafted(
     subcategory: Category | None = None,
     **facts: Any,
 ) -> Complaint:
-    """The work order as it would be saved: where it goes, what it brings along. The
-    customer's own office handles it, or the office that takes it in."""
+    """The work order as it would be saved: where it goes (routing.py), what it brings."""
     if subcategory:
         facts["category"] = subcategory.group
         facts["severity"] = facts.get("severity") or subcategory.severity
     complaint = Complaint(
         customer=customer,
         office=office,
-        handling_office=customer.office if customer else office,
         subcategory=subcategory,
         **facts,
     )
+    way = routing.route(complaint)
+    complaint.handling_office, complaint.routed_by = way.office, way.rule
+    complaint.desk, complaint.owner = way.desk, way.owner
+    complaint.is_fast_lane = way.is_fast_lane
     complaint.rank = complaint.rank_now()
     return complaint
 
@@ -103,9 +107,11 @@ def create_complaint(
     complaint.text = description
     clocks.start(complaint, calendar_of(complaint.handling_office))
     note_move(complaint, by, "", State.NEW, complaint.opened_at)
-    _write_timeline(complaint)
+    write_timeline(complaint)
     if customer:
         note_maybe_phone(customer, complaint.caller_phone)
+    if complaint.owner or complaint.rank <= AT_ONCE:
+        tell_handlers(complaint, ARRIVED, f"new:{complaint.pk}")
     details = {
         "kind": complaint.kind,
         "category": complaint.category,
@@ -136,18 +142,22 @@ def note_move(
     )
 
 
-@transaction.atomic
-def move_complaint(
-    complaint: Complaint, *, by: User, after: str, note: str
+def move(
+    complaint: Complaint,
+    *,
+    by: User | None,
+    after: str,
+    note: str,
+    what: str = ComplaintMove.What.MOVED,
+    **columns: Any,
 ) -> Complaint:
-    """Move a complaint to its next state, with a note.
+    """Lead a work order that `locked` gave to its next state; `columns` change with it.
+    Rights and what the step asks for are the caller's (handling.py, closing.py).
 
-    Refused("complaint.moved_already") when the move is not open from where it stands:
+    Refused("complaint.moved_already") when the step is not open from where it stands:
     somebody else was first, or the page was old.
     """
-    complaint = locked(complaint)
-    require_over(by, "complaint.move", complaint)
-    before = complaint.state
+    before, at = complaint.state, now()
     if not may_move(before, after):
         message = _(
             "The complaint is now “%(state)s”; this step is not open from there."
@@ -156,16 +166,19 @@ def move_complaint(
             "complaint.moved_already",
             message % {"state": complaint.get_state_display()},
         )
-    at = now()
+    for name, value in columns.items():
+        setattr(complaint, name, value)
     complaint.state = after
     complaint.closed_at = at if after in CLOSED else None
     complaint.rounds += after == State.REOPENED
     complaint.version += 1
     clocks.moved(complaint, before, after, at)
-    columns = ["state", "closed_at", "rounds", "version", *clocks.COLUMNS]
-    complaint.save(update_fields=columns)
-    note_move(complaint, by, before, after, at, note)
-    _write_timeline(complaint)
+    if "handling_office" in columns:  # another office, other working hours
+        clocks.count_anew(complaint, calendar_of(complaint.handling_office))
+    changed = ["state", "closed_at", "rounds", "version", *clocks.COLUMNS, *columns]
+    complaint.save(update_fields=changed)
+    note_move(complaint, by, before, after, at, note, what)
+    write_timeline(complaint)
     if after == State.REOPENED and complaint.customer is not None:
         url = complaint.get_absolute_url()
         raise_complaint(complaint.customer, complaint.ref, url)
@@ -195,14 +208,22 @@ def nudge(complaint: Complaint, *, by: User, note: str) -> Complaint:
     return complaint
 
 
+def people_of(complaint: Complaint) -> list[User]:
+    """Who is responsible: its owner, else the handlers of its office, else its
+    supervisors."""
+    if complaint.owner and complaint.owner.is_active:
+        return [complaint.owner]
+    posted = Posting.objects.in_force(localdate()).select_related("user")
+    here = list(posted.filter(office=complaint.handling_office))
+    for role in (Role.HANDLER, Role.SUPERVISOR):
+        if found := [posting.user for posting in here if posting.role == role]:
+            return found
+    return []
+
+
 def tell_handlers(complaint: Complaint, subject: str, key: str) -> None:
-    """News of a work order for its owner, or for the handlers of its office."""
-    people = [complaint.owner] if complaint.owner else []
-    if not people:
-        posted = Posting.objects.in_force(localdate()).select_related("user")
-        rows = posted.filter(role=Role.HANDLER, office=complaint.handling_office)
-        people = [posting.user for posting in rows]
-    for user in people:
+    """News of a work order for whoever is responsible."""
+    for user in people_of(complaint):
         queue_message(
             "in_app",
             subject=subject,
@@ -220,17 +241,22 @@ def locked(complaint: Complaint) -> Complaint:
     return related.get(pk=complaint.pk)
 
 
-def require_over(by: User, capability: str, complaint: Complaint) -> None:
+def may_over(user: User, capability: str, complaint: Complaint) -> bool:
     """The handling office acts; the office that took it in, until it is accepted, and
-    its supervisors always."""
-    if may(by, capability, complaint.handling_office):
-        return
-    is_supervisor = any(
-        p.office.contains(complaint.office) for p in by.posts("supervisor")
-    )
-    if complaint.state != State.NEW and not is_supervisor:
+    its supervisors always; and whoever it was given to."""
+    if may(user, capability, complaint.handling_office):
+        return True
+    if complaint.owner_id == user.pk and may(user, capability):
+        return True
+    over = [p.office for p in user.posts("supervisor")]
+    is_supervisor = any(office.contains(complaint.office) for office in over)
+    may_take = complaint.state == State.NEW or is_supervisor
+    return may_take and may(user, capability, complaint.office)
+
+
+def require_over(by: User, capability: str, complaint: Complaint) -> None:
+    if not may_over(by, capability, complaint):
         raise PermissionDenied(capability)
-    require(by, capability, complaint.office)
 
 
 @transaction.atomic
@@ -255,7 +281,7 @@ def attach_file(
     return attachment
 
 
-def _write_timeline(complaint: Complaint) -> None:
+def write_timeline(complaint: Complaint) -> None:
     if complaint.customer is None:
         return
     with override("en"):  # message ids, translated when they are shown

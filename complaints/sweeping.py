@@ -12,6 +12,7 @@ from django.utils.timezone import localdate, now
 from django.utils.translation import gettext_noop, override
 
 from complaints.models import Milestone
+from complaints.services import people_of
 from crm.access.models import Posting, User
 from crm.access.roles import Role
 from crm.jobs.models import Job
@@ -71,13 +72,9 @@ def _told(row: Milestone) -> list[User]:
     has none), then supervisors of it, of the office above, and so on."""
     complaint = row.complaint
     office = complaint.handling_office
+    if row.told == 0 and (found := people_of(complaint)):
+        return found
     postings = Posting.objects.in_force(localdate()).select_related("user", "office")
-    if row.told == 0:
-        if complaint.owner and complaint.owner.is_active:
-            return [complaint.owner]
-        handlers = postings.filter(role=Role.HANDLER, office=office)
-        if found := [posting.user for posting in handlers]:
-            return found
     for path in _upwards(office)[max(row.told - 1, 0) :]:
         bosses = list(postings.filter(role=Role.SUPERVISOR, office__path=path))
         if bosses:

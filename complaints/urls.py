@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from complaints import call_views, clock_views, views
+from complaints import call_views, clock_views, order_views, routing_views, views
 
 app_name = "complaints"
 urlpatterns = [
@@ -16,9 +16,20 @@ urlpatterns = [
     path("clocks/", clock_views.export, name="clock_export"),
     path("clocks/<int:pk>/", clock_views.extend, name="extend"),
     path("extensions/<int:pk>/", clock_views.decide, name="decide_extension"),
-    path("<str:ref>/", views.detail, name="detail"),
+    path("routing/", routing_views.rules, name="routing"),
+    path("routing/usual/", routing_views.usual, name="routing_usual"),
+    path("routing/add/", routing_views.add_rule, name="routing_add"),
+    path("routing/<int:pk>/remove/", routing_views.remove_rule, name="routing_remove"),
+    path("desks/", routing_views.save_desk, name="desk_save"),
+    path("suspicions/", routing_views.suspicions, name="suspicions"),
+    path("suspicions/<int:pk>/", routing_views.judge, name="judge"),
+    path("next/", order_views.take_next, name="next"),
+    path("<str:ref>/", order_views.detail, name="detail"),
     path("<str:ref>/working/", clock_views.working, name="working"),
-    path("<str:ref>/move/", views.move, name="move"),
+    path("<str:ref>/do/<slug:action>/", order_views.act, name="act"),
+    path("<str:ref>/change/", order_views.change, name="change"),
+    path("<str:ref>/skip/", order_views.skip, name="skip"),
+    path("<str:ref>/presence/", order_views.presence, name="presence"),
     path("<str:ref>/correct/", views.correct, name="correct"),
     path("<str:ref>/files/", views.attach, name="attach"),
 ]

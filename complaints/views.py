@@ -1,4 +1,4 @@
-"""Complaint list, intake, page, moves, files, and the panel on the customer page."""
+"""The list of work orders, their files, and the panel on the customer page."""
 
 from django.contrib import messages
 from django.http import FileResponse, Http404, HttpResponse
@@ -8,11 +8,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from complaints import services
-from complaints.forms import VIEWS, FileForm, ListFilter, MoveForm
-from complaints.models import Attachment, Complaint
-from crm import text
+from complaints.forms import VIEWS, FileForm, ListFilter
+from complaints.models import Attachment
+from complaints.order_views import dress, order_page, visible
 from crm.access.capabilities import AuthedRequest, may, needs
-from crm.access.models import User
 from crm.access.once import once
 from crm.access.scoping import offices_of
 from crm.audit import services as audit
@@ -26,10 +25,6 @@ from customers.panel_forms import CorrectionForm
 NEWEST = ["-opened_at", "-pk"]
 
 
-def visible(request: AuthedRequest):
-    return Complaint.objects.visible_to(request.user)
-
-
 @needs("complaint.view")
 def complaint_list(request: AuthedRequest) -> HttpResponse:
     """Work orders: what runs by the time left, all by when they came."""
@@ -41,7 +36,7 @@ def complaint_list(request: AuthedRequest) -> HttpResponse:
     rows = form.narrow(visible(request).for_list(), request.user, at)
     order = NEWEST if view == "all" else ["due_at", "pk"]
     page = keyset_page(rows, order, request.GET.get("after", ""))
-    _dress(page.rows, request.user, at)
+    dress(page.rows, request.user, at)
     context = {
         "page": page,
         "chosen": chosen,
@@ -52,57 +47,6 @@ def complaint_list(request: AuthedRequest) -> HttpResponse:
         "month": localdate(),
     }
     return render(request, "complaints/list.html", context)
-
-
-def _dress(rows: list[Complaint], user: User, at) -> None:
-    """What a row shows that depends on the reader and the hour."""
-    for row in rows:
-        row.shown_customer = row.customer.name_for(user) if row.customer else ""
-        row.over, row.soon = row.is_overdue(at), row.is_due_soon(at)
-
-
-def _page(
-    request: AuthedRequest, complaint: Complaint, status: int = 200, **forms
-) -> HttpResponse:
-    at = now()
-    _dress([complaint], request.user, at)
-    context = {
-        "complaint": complaint,
-        "caller_phone": text.mask_phone(complaint.caller_phone),
-        "caller_name": text.mask_name(complaint.caller_name),
-        "milestones": complaint.milestones.all(),
-        "at": at,
-        "moves": complaint.moves.select_related("by"),
-        "files": complaint.attachments.select_related("added_by"),
-        "correction_form": forms.get("correction") or CorrectionForm(),
-        "move_form": forms.get("move") or MoveForm(complaint=complaint),
-        "file_form": forms.get("file") or FileForm(),
-        "may_move": may(request.user, "complaint.move"),
-        "sees_customer": complaint.customer_id
-        and Customer.objects.visible_to(request.user)
-        .filter(pk=complaint.customer_id)
-        .exists(),
-    }
-    return render(request, "complaints/detail.html", context, status=status)
-
-
-@needs("complaint.view")
-def detail(request: AuthedRequest, ref: str) -> HttpResponse:
-    return _page(request, get_object_or_404(visible(request).for_list(), ref=ref))
-
-
-@require_POST
-@needs("complaint.move")
-def move(request: AuthedRequest, ref: str) -> HttpResponse:
-    complaint = get_object_or_404(visible(request).for_list(), ref=ref)
-    form = MoveForm(request.POST, complaint=complaint)
-    if form.is_valid():
-        try:
-            services.move_complaint(complaint, by=request.user, **form.cleaned_data)
-            return redirect(complaint)
-        except Refused as refusal:
-            form.add_error(None, str(refusal))
-    return _page(request, complaint, 422, move=form)
 
 
 @require_POST
@@ -118,7 +62,7 @@ def attach(request: AuthedRequest, ref: str) -> HttpResponse:
             return redirect(complaint)
         except Refused as refusal:
             form.add_error("file", str(refusal))
-    return _page(request, complaint, 422, file=form)
+    return order_page(request, complaint, 422, file=form)
 
 
 @require_POST
@@ -129,7 +73,7 @@ def correct(request: AuthedRequest, ref: str) -> HttpResponse:
     complaint = get_object_or_404(rows, ref=ref)
     form = CorrectionForm(request.POST)
     if not form.is_valid():
-        return _page(request, complaint, 422, correction=form)
+        return order_page(request, complaint, 422, correction=form)
     office = request.user.postings_now[0].office
 
     def act() -> str:
@@ -165,6 +109,6 @@ def for_customer(request: AuthedRequest, pk: int) -> HttpResponse:
     rows = list(
         visible(request).for_list().filter(customer=customer).order_by(*NEWEST)[:5]
     )
-    _dress(rows, request.user, now())
+    dress(rows, request.user, now())
     context = {"rows": rows, "empty": _("No complaint so far.")}
     return render(request, "complaints/_for_customer.html", context)

@@ -8,8 +8,8 @@ from django.utils.timezone import now
 
 from complaints import extensions, limits
 from complaints.calls import open_call
-from complaints.models import Attachment
-from crm.access.models import Posting
+from complaints.models import Attachment, BuckPassing, RoutingRule
+from crm.access.models import Absence, Posting
 from crm.jobs.models import Job
 from crm.org.models import CalendarDay
 from crm.transfer import services as transfer
@@ -33,6 +33,7 @@ class Route:
     method: str = "get"
     of: str = ""  # the object in the address
     rows_for: str = ""  # roles that may see such rows at all; "" = all with the right
+    is_lost: bool = False  # posts nothing here, so that it finds nothing
     is_national: bool = False  # needs a posting at the top, which the cast has not
 
 
@@ -175,7 +176,21 @@ ROUTES = {
     "complaints:clock_export": Route("clock.export"),
     "complaints:extend": Route("complaint.move", "post", "clock"),
     "complaints:decide_extension": Route("complaint.extend", "post", "extension"),
-    "complaints:move": Route("complaint.move", "post", "complaint"),
+    "complaints:act": Route("complaint.view", "post", "order_act"),
+    "complaints:change": Route("complaint.move", "post", "complaint"),
+    "complaints:skip": Route("complaint.move", "post", "complaint"),
+    "complaints:presence": Route("complaint.view", "post", "complaint"),
+    "complaints:next": Route("complaint.move", "post"),
+    "complaints:routing": Route("routing.view"),
+    "complaints:routing_usual": Route("routing.edit", "post", is_lost=True),
+    "complaints:routing_add": Route("routing.edit", "post"),
+    "complaints:routing_remove": Route("routing.edit", "post", "routing_rule"),
+    "complaints:desk_save": Route("routing.edit", "post"),
+    "complaints:suspicions": Route("complaint.judge"),
+    "complaints:judge": Route("complaint.judge", "post", "suspicion"),
+    "access:duty": Route("duty.edit"),
+    "access:duty_add": Route("duty.edit", "post"),
+    "access:duty_remove": Route("duty.edit", "post", "absence"),
     "complaints:correct": Route("customer.correct", "post", "complaint"),
     "complaints:attach": Route("complaint.attach", "post", "complaint"),
     "api-schema": Route("any"),
@@ -252,9 +267,20 @@ def things(cast, where, owner, agent) -> dict:
     limit = limits.add_limit(
         by=boss, office=where, kind="complaint", clock="first", minutes=60, days=None
     )
+    rule = RoutingRule.objects.create(office=where, position=1, target="owner")
+    suspicion = BuckPassing.objects.create(
+        complaint=complaint, office=where, sign="idle", raised_at=now()
+    )
+    absence = Absence.objects.create(
+        user=account, first_day="2030-01-01", last_day="2030-01-02"
+    )
     extension = extensions.ask(promise, by=handler, until_at=later, reason="等待回音")
     return {
         "call": {"token": open_call(by=agent, office=where).token},
+        "order_act": {"ref": complaint.ref, "action": "note"},
+        "routing_rule": {"pk": rule.pk},
+        "suspicion": {"pk": suspicion.pk},
+        "absence": {"what": "absence", "pk": absence.pk},
         "limit": {"pk": limit.pk},
         "clock": {"pk": complaint.milestones.get(kind="legal").pk},
         "extension": {"pk": extension.pk},
@@ -323,6 +349,8 @@ MISSING = {
             "limit",
             "clock",
             "extension",
+            "routing_rule",
+            "suspicion",
         ],
         {"pk": 99999999},
     ),
@@ -342,4 +370,6 @@ MISSING = {
     ),
     "office": {"code": "nowhere"},
     "call": {"token": uuid.UUID(int=7)},
+    "order_act": {"ref": "C-1", "action": "note"},
+    "absence": {"what": "absence", "pk": 99999999},
 }

@@ -87,7 +87,7 @@ def test_dangerous_constructs_stay_in_their_places():
         ".raw(": set(),
         ".extra(": set(),
         "RawSQL": set(),
-        "csrf_exempt": set(),
+        "csrf_exempt": {"complaints/telephony_views.py"},  # signed instead
         "__all__": {"crm/__init__.py"},
     }
     for path in [*FILES, ROOT / "crm/__init__.py"]:

@@ -40,6 +40,8 @@ def address(name: str, route: Route, arguments: dict) -> str:
         return reverse(name, args=[2027])
     if name == "call:telephony_event":
         return reverse(name, args=["generic"])
+    if name == "access:duty_add":
+        return reverse(name, args=["shift"])
     return reverse(name, kwargs=arguments if route.of else {})
 
 
@@ -70,6 +72,8 @@ def expected_of(role: str, name: str, route: Route) -> tuple[int, ...]:
     """The status codes that the table allows for the own object."""
     if not allowed(role, route) or route.is_national:
         return (403,)
+    if route.is_lost:
+        return (404,)
     if route.rows_for and role not in route.rows_for.split():
         return (404,)
     if name.startswith("api-"):

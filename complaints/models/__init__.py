@@ -3,19 +3,33 @@
 from complaints.models.calls import Call, Seat
 from complaints.models.catalogue import Category
 from complaints.models.clocks import Basis, Clock, Extension, Limit, Milestone, Pause
+from complaints.models.handling import (
+    BuckPassing,
+    Desk,
+    Joining,
+    Outcome,
+    Presence,
+    RoutingRule,
+)
 from complaints.models.work import Attachment, Complaint, ComplaintMove
 
 __all__ = [
     "Attachment",
     "Basis",
+    "BuckPassing",
     "Call",
     "Category",
     "Clock",
     "Complaint",
     "ComplaintMove",
+    "Desk",
     "Extension",
+    "Joining",
     "Limit",
     "Milestone",
+    "Outcome",
     "Pause",
+    "Presence",
+    "RoutingRule",
     "Seat",
 ]

@@ -17,6 +17,7 @@ class Category(models.Model):
     name_zh = models.CharField(_("Chinese name"), max_length=20)
     initials = models.CharField(max_length=20)  # of the Chinese name: yw
     pinyin = models.CharField(max_length=80)
+    aliases = models.CharField(max_length=40, blank=True)  # what people also say: ys
     severity = models.CharField(max_length=8, choices=Severity, default=Severity.NORMAL)
     kind = models.CharField(max_length=16, choices=Kind, blank=True)  # it suggests
     needs_item = models.BooleanField(default=True)

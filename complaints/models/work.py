@@ -27,10 +27,12 @@ CLOSED_VALUES = ["archived", "cancelled", "merged"]
 
 class ComplaintQuerySet(ScopedQuerySet):
     def rule(self, user: User) -> Q:
-        """Agents: their bureau's; handlers: assigned to their office;
-        managers: of their portfolio; supervisors: the subtree."""
+        """Agents: their bureau's; handlers: assigned to their office; both: given to
+        them; managers: of their portfolio; supervisors: the subtree."""
         found = subtree(user, "agent", "supervisor")
         found |= subtree(user, "handler", "supervisor", lookup="handling_office")
+        if user.posts("agent", "handler", "supervisor"):
+            found |= Q(owner=user)  # given to them, wherever it is
         own = Q(customer__manager=user) | Q(customer__assistant=user)
         return found | own & subtree(user, "manager", lookup="customer__office")
 
@@ -107,6 +109,18 @@ class Complaint(models.Model):
     rounds = models.PositiveSmallIntegerField(default=1)
     nudges = models.PositiveSmallIntegerField(default=0)  # 催办
     bounces = models.PositiveSmallIntegerField(default=0)  # returned as not ours
+    parent = models.ForeignKey(  # of a mass incident, answered for all at once
+        "self", models.PROTECT, null=True, related_name="children"
+    )
+    merged_into = models.ForeignKey(
+        "self", models.PROTECT, null=True, related_name="duplicates"
+    )
+    desk = models.ForeignKey(  # whose members take it first
+        "complaints.Desk", models.PROTECT, null=True, related_name="+"
+    )
+    routed_by = models.ForeignKey(
+        "complaints.RoutingRule", models.SET_NULL, null=True, related_name="+"
+    )
     escalated_to = models.ForeignKey(  # whose supervisors know that it is late
         Office, models.PROTECT, null=True, related_name="+"
     )
@@ -119,6 +133,11 @@ class Complaint(models.Model):
                 name="complaint_closed_iff_closed_at",
                 condition=Q(state__in=CLOSED_VALUES, closed_at__isnull=False)
                 | (~Q(state__in=CLOSED_VALUES) & Q(closed_at__isnull=True)),
+            ),
+            models.CheckConstraint(
+                name="complaint_merged_iff_into",
+                condition=Q(state="merged", merged_into__isnull=False)
+                | (~Q(state="merged") & Q(merged_into__isnull=True)),
             ),
             models.CheckConstraint(
                 name="complaint_due_legal",
@@ -202,6 +221,7 @@ class ComplaintMove(models.Model):
         CLAIMED = "claimed", pgettext_lazy("work order", "Taken")
         CONVERTED = "converted", _("Changed its type")
         CHANGED = "changed", pgettext_lazy("work order", "Changed")
+        SKIPPED = "skipped", _("Passed over")
         JOINED = "joined", pgettext_lazy("work order", "Merged or split")
 
     what = models.CharField(max_length=10, choices=What, default=What.MOVED)

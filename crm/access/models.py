@@ -194,3 +194,47 @@ class Submission(models.Model):
 
     def __str__(self) -> str:
         return str(self.token)
+
+
+class Shift(models.Model):
+    """Hours in which somebody works. Who has none is taken to work in office hours."""
+
+    user = models.ForeignKey(
+        User, models.CASCADE, related_name="shifts", verbose_name=_("person")
+    )
+    starts_at = models.DateTimeField(_("from"))
+    ends_at = models.DateTimeField(_("to"))
+
+    class Meta:
+        ordering = ["starts_at"]
+        constraints = [
+            models.CheckConstraint(
+                name="shift_forward", condition=Q(ends_at__gt=F("starts_at"))
+            ),
+            models.UniqueConstraint(name="shift_once", fields=["user", "starts_at"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.starts_at} – {self.ends_at}"
+
+
+class Absence(models.Model):
+    """Days on which somebody is away: leave, illness, training."""
+
+    user = models.ForeignKey(
+        User, models.CASCADE, related_name="absences", verbose_name=_("person")
+    )
+    first_day = models.DateField(_("from"))
+    last_day = models.DateField(_("to"))
+    reason = models.CharField(_("reason"), max_length=60, blank=True)
+
+    class Meta:
+        ordering = ["first_day"]
+        constraints = [
+            models.CheckConstraint(
+                name="absence_forward", condition=Q(last_day__gte=F("first_day"))
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.first_day} – {self.last_day}"

@@ -42,6 +42,11 @@ CAPABILITIES: dict[str, set[Role]] = {
     "complaint.move": {A, H, S},
     "complaint.attach": {A, H, M, S},
     "complaint.nudge": {A, M, S},
+    "complaint.check": {A, S},  # follow-up and archive: not by who answered
+    "complaint.judge": {S},  # buck-passing
+    "duty.edit": {S},
+    "routing.view": {A, H, S},
+    "routing.edit": {S},
     "complaint.extend": {S},
     "clock.export": {S},
     "limit.view": {A, H, S},

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from crm.access import admin_views, views
+from crm.access import admin_views, duty_views, views
 
 app_name = "access"
 urlpatterns = [
@@ -14,6 +14,9 @@ urlpatterns = [
     path("profile/", views.profile, name="profile"),
     path("profile/password/", views.password, name="password"),
     path("profile/sessions/<uuid:pk>/end/", views.end_session, name="end_session"),
+    path("duty/", duty_views.roster, name="duty"),
+    path("duty/<slug:what>/", duty_views.add, name="duty_add"),
+    path("duty/<slug:what>/<int:pk>/remove/", duty_views.remove, name="duty_remove"),
     path("users/", admin_views.users, name="users"),
     path("users/new/", admin_views.user_new, name="user_new"),
     path("users/<int:pk>/", admin_views.user_edit, name="user"),

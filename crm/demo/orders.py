@@ -9,7 +9,8 @@ from django.utils.translation import override
 
 from complaints import clocks
 from complaints.kinds import Kind
-from complaints.models import Category, Complaint, ComplaintMove
+from complaints.models import Category, Complaint, ComplaintMove, Desk
+from complaints.routing import add_usual
 from complaints.workflow import CLOSED, State
 from crm import text
 from crm.access.models import User
@@ -79,7 +80,10 @@ def seed(
     for row, steps in zip(rows, moves, strict=True):
         row.state = State.NEW
         clocks.start(row, calendars[row.handling_office_id])
+        if row.handling_office == offices["420100"] and len(steps) > 1:
+            row.owner = users["handler.wuhan"]
         for step in steps:
+            step.office = row.handling_office
             row.state = State(step.after)
             row.closed_at = step.at if step.after in CLOSED else None
             row.rounds += step.after == State.REOPENED
@@ -88,6 +92,9 @@ def seed(
         row.save()
     ComplaintMove.objects.bulk_create([step for steps in moves for step in steps])
     TimelineEntry.objects.bulk_create([_entry(row) for row in rows])
+    add_usual(offices[province.PROVINCE[0]], by=users["supervisor.hubei"])
+    desk = Desk.objects.create(name="大客户专席", office=offices["420100"])
+    desk.members.add(agent)
     with connection.cursor() as cursor:
         cursor.execute("SELECT setval('complaints_ref', %s)", [COMPLAINTS])
     return len(rows)
@@ -123,6 +130,7 @@ def _order(
         text=words.format(no=item),
         mood=rng.choice(["", "calm", "worried", "angry"]),
         scope=rng.choice(["", "city", "province", "country"]),
+        demand=rng.choice(["", "要求尽快送达", "要求赔偿", "要求道歉"]),
         severity=category.severity,
         state=State(state),
         opened_at=opened,

@@ -118,6 +118,9 @@
   // A radio that was swapped away keeps the cursor where it was.
   document.addEventListener("htmx:afterSettle", () => { if (form && document.activeElement === document.body) document.querySelector('#caller input[name="customer"]:checked')?.focus(); });
 
+  // Colleagues see that somebody is writing on this work order.
+  document.addEventListener("input", (e) => { const mark = document.getElementById("writing"); if (mark && e.target.closest("#steps")) mark.value = "1"; });
+
   const clock = document.querySelector("[data-clock]");
   const tick = () => { const s = Math.max(0, Math.floor(Date.now() / 1000 - Number(clock.dataset.clock))); clock.textContent = `${String(Math.floor(s / 60)).padStart(2, "0")}:${String(s % 60).padStart(2, "0")}`; };
   if (clock) { tick(); setInterval(tick, 1000); }

@@ -3,6 +3,7 @@
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
+from complaints.calls import open_call
 from complaints.models import Complaint
 from tests import factories as make
 from tests.browser.conftest import sign_in
@@ -15,6 +16,11 @@ PAGES = {
         "/complaints/new/",
         "/complaints/{ref}/",
         "/complaints/{ref}/working/",
+        "/complaints/limits/",
+        "/complaints/routing/",
+        "/complaints/suspicions/",
+        "/call/{call}/wrap-up/",
+        "/accounts/duty/",
         "/customers/",
         "/customers/{pk}/",
         "/customers/{pk}/edit/",
@@ -78,6 +84,7 @@ def test_pages_are_accessible_and_fit(site, place, width, theme, language):
         "entry": make.entry(place.wuhan).pk,
         "pair": make.pair(customer, make.customer(place.wuhan)).pk,
         "alert": make.alert(customer).pk,
+        "call": open_call(by=place.chen, office=place.wuhan).token,
     }
     make.judged(customer)
     site.set_viewport_size({"width": width, "height": 900})

@@ -6,7 +6,7 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.urls import reverse
 
-from complaints import clocks, services
+from complaints import clocks
 from complaints.models import Limit, Pause
 from crm.access import office_admin
 from crm.audit.models import AuditEvent
@@ -101,7 +101,7 @@ def test_the_database_keeps_clocks_in_order(logged):
 
 def test_a_changed_calendar_counts_open_clocks_anew(cast, logged):
     closed = make.complaint(cast.lin, cast.wuhan)
-    services.move_complaint(closed, by=cast.chen, after="cancelled", note="")
+    make.push(closed, cast.chen, "cancelled")
     before = due(closed, "resolution")
     office_admin.set_day(
         cast.wuhan, by=cast.gao, day=date(2026, 3, 4), is_working=False, name="停电"

@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from django.urls import reverse
 from django.utils.timezone import now
 
-from complaints import clocks, limits, services, sweeping
+from complaints import clocks, limits, sweeping
 from complaints.models import Milestone
 from crm.access import office_admin
 from crm.access.forms import parse_spans, write_spans
@@ -156,7 +156,7 @@ def test_15_the_working_is_shown(cast, client, logged):
 
 
 def test_16_an_end_stops_everything(cast, logged):
-    services.move_complaint(logged, by=cast.chen, after="cancelled", note="n")
+    make.push(logged, cast.chen, "cancelled")
     logged.refresh_from_db()
     assert logged.due_at is None
     assert not logged.milestones.filter(met_at=None).exists()

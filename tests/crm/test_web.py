@@ -221,7 +221,7 @@ def test_language_follows_the_browser_and_the_choice_is_kept(cast, client):
     assert cast.lin.language == "zh-hans"
     make.sign_in(client, cast.lin)
     assert (
-        "受理投诉"
+        "受理来电"
         in client.get("/complaints/", HTTP_ACCEPT_LANGUAGE="en").content.decode()
     )
 

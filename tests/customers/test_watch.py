@@ -9,7 +9,6 @@ from django.db import IntegrityError, connection, transaction
 from django.urls import reverse
 from django.utils.timezone import localdate, now
 
-from complaints import services as complaints
 from crm.errors import Refused
 from crm.jobs.services import enqueue
 from crm.notify.models import Message
@@ -285,12 +284,12 @@ def test_a_complaint_opened_again_is_told_at_once(cast, firm):
     rule_of(cast.hubei, "complaint", level=2)
     complaint = make.complaint(cast.lin, cast.wuchang, customer=firm)
     for after in ("accepted", "in_progress", "replied", "reopened"):
-        complaints.move_complaint(complaint, by=cast.chen, after=after, note="")
+        complaint = make.push(complaint, cast.chen, after)
     alert = Alert.objects.get()
     assert alert.evidence["ref"] == complaint.ref
     assert Task.objects.get(source=alert.source).assignee == cast.zhao
     for after in ("in_progress", "replied", "reopened"):
-        complaints.move_complaint(complaint, by=cast.chen, after=after, note="")
+        complaint = make.push(complaint, cast.chen, after)
     assert Alert.objects.count() == 1
 
 

@@ -1,0 +1,80 @@
+"""After the answer: follow-up, archive with a finding, reopening until satisfied.
+
+Source: domain.md 6.3, R-CMP-24, R-CMP-36, R-CMP-37.
+"""
+
+from typing import Any
+
+from django.db import transaction
+from django.utils.timezone import now
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
+from complaints.handling import begun
+from complaints.kinds import NEEDS_FINDING
+from complaints.models import Complaint, Outcome
+from complaints.services import move, tell_handlers
+from complaints.workflow import State
+from crm.access.models import User
+from crm.errors import Refused
+
+AGAIN = gettext_noop("The customer is not satisfied")  # translated when it is read
+Check = Outcome.Check
+
+
+@transaction.atomic
+def check(
+    complaint: Complaint,
+    *,
+    by: User,
+    result: str,
+    satisfaction: int | None,
+    note: str,
+) -> Complaint:
+    """The follow-up call. Not satisfied: reopened to the same office, a round later."""
+    complaint = begun(complaint, "check", by)
+    facts = {
+        "check_result": result,
+        "satisfaction": satisfaction,
+        "checked_by": by,
+        "checked_at": now(),
+    }
+    Outcome.objects.update_or_create(complaint=complaint, defaults=facts)
+    if result == Check.UNSATISFIED:
+        return _again(complaint, by, note)
+    return move(complaint, by=by, after=State.FOLLOW_UP, note=note)
+
+
+def _again(complaint: Complaint, by: User, note: str) -> Complaint:
+    complaint = move(complaint, by=by, after=State.REOPENED, note=note)
+    tell_handlers(complaint, AGAIN, f"again:{complaint.pk}:{complaint.rounds}")
+    return complaint
+
+
+@transaction.atomic
+def reopen(complaint: Complaint, *, by: User, note: str) -> Complaint:
+    """The customer is not satisfied, whenever they say so: back to the office that
+    answered, with a round more and clocks of its own."""
+    return _again(begun(complaint, "reopen", by), by, note)
+
+
+@transaction.atomic
+def archive(complaint: Complaint, *, by: User, **finding: Any) -> Complaint:
+    """Close it. Complaints, appeals, claims and problem items only after a follow-up and
+    with liability, cause and corrective action (or that none is needed).
+
+    Refused: "archive.follow_up", "archive.finding".
+    """
+    complaint = begun(complaint, "archive", by)
+    if complaint.kind in NEEDS_FINDING:
+        if complaint.state != State.FOLLOW_UP:
+            raise Refused("archive.follow_up", _("Call the customer first: follow-up."))
+        has_measure = finding.get("measure") or not finding.get("measure_needed", True)
+        if not (finding.get("liability") and finding.get("cause") and has_measure):
+            message = _("Liability, cause and corrective action are missing.")
+            raise Refused("archive.finding", message)
+    if finding:
+        Outcome.objects.update_or_create(complaint=complaint, defaults=finding)
+    return move(
+        complaint, by=by, after=State.ARCHIVED, note=finding.get("cause_note", "")
+    )

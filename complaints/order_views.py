@@ -1,0 +1,230 @@
+"""A work order's page: what it is, what was done, and what can be done now."""
+
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.timezone import now
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from complaints import closing, handling, joining, queue, services
+from complaints.forms import FileForm
+from complaints.models import Complaint, Outcome, Presence
+from complaints.order_forms import FORMS, ActionForm, ChangeForm, SkipForm
+from complaints.workflow import open_actions
+from crm import text
+from crm.access.capabilities import AuthedRequest, may, needs
+from crm.access.models import User
+from crm.access.once import once
+from crm.errors import Refused
+from crm.org.models import Office
+from customers.models import Customer
+from customers.panel_forms import CorrectionForm
+
+HERE = timedelta(seconds=30)  # who has not been seen for longer has gone
+FIRST = 4  # actions that stand open; the others are behind "more"
+DOERS: dict[str, Callable[..., Complaint]] = {
+    "claim": handling.claim,
+    "contact": handling.contact,
+    "answer": handling.answer,
+    "assign": handling.assign,
+    "return": handling.give_back,
+    "escalate": handling.escalate,
+    "convert": handling.convert,
+    "note": handling.add_note,
+    "check": closing.check,
+    "archive": closing.archive,
+    "reopen": closing.reopen,
+    "merge": joining.merge,
+    "unmerge": joining.unmerge,
+    "split": joining.split,
+    "adopt": joining.adopt,
+}
+
+
+def visible(request: AuthedRequest):
+    return Complaint.objects.visible_to(request.user)
+
+
+def dress(rows: list[Complaint], user: User, at) -> None:
+    """What a row shows that depends on the reader and the hour."""
+    for row in rows:
+        row.shown_customer = row.customer.name_for(user) if row.customer else ""
+        row.over, row.soon = row.is_overdue(at), row.is_due_soon(at)
+
+
+def _allowed(user: User, complaint: Complaint, capability: str) -> bool:
+    if capability == "complaint.move":
+        return services.may_over(user, capability, complaint)
+    return may(user, capability)
+
+
+def _actions(
+    user: User, complaint: Complaint, given: dict[str, ActionForm]
+) -> list[dict[str, Any]]:
+    """What can be done now by this reader, each with its form."""
+    found = []
+    for name, action in open_actions(complaint.state).items():
+        if not _allowed(user, complaint, action.capability) and name != "note":
+            continue
+        if name == "split" and not may(user, "complaint.create"):
+            continue
+        form = given.get(name) or FORMS[name](
+            complaint=complaint, user=user, auto_id=f"id_{name}_%s"
+        )
+        found.append({"name": name, "action": action, "form": form})
+    return found
+
+
+def order_page(
+    request: AuthedRequest, complaint: Complaint, status: int = 200, **forms: Any
+) -> HttpResponse:
+    at = now()
+    dress([complaint], request.user, at)
+    actions = _actions(request.user, complaint, forms)
+    lines = list(complaint.moves.select_related("by", "office"))
+    outcome = Outcome.objects.filter(complaint=complaint)
+    context = {
+        "complaint": complaint,
+        "outcome": outcome.select_related(
+            "liable_office", "liable_user", "checked_by"
+        ).first(),
+        "caller_phone": text.mask_phone(complaint.caller_phone),
+        "caller_name": text.mask_name(complaint.caller_name),
+        "milestones": complaint.milestones.all(),
+        "at": at,
+        "moves": lines,
+        "children": list(complaint.children.for_list()[:50]),
+        "duplicates": list(complaint.duplicates.all()[:50]),
+        "files": complaint.attachments.select_related("added_by"),
+        "correction_form": forms.get("correction") or CorrectionForm(),
+        "file_form": forms.get("file") or FileForm(),
+        "change_form": forms.get("change") or ChangeForm(instance=complaint),
+        "skip_form": SkipForm(),
+        "actions": actions[:FIRST],
+        "more": actions[FIRST:],
+        "takes_calls": True,
+        "offices": Office.objects.active().order_by("path")[:300],
+        "may_move": _allowed(request.user, complaint, "complaint.move"),
+        "sees_customer": complaint.customer_id
+        and Customer.objects.visible_to(request.user)
+        .filter(pk=complaint.customer_id)
+        .exists(),
+    }
+    return render(request, "complaints/detail.html", context, status=status)
+
+
+@needs("complaint.view")
+def detail(request: AuthedRequest, ref: str) -> HttpResponse:
+    return order_page(request, get_object_or_404(visible(request).for_list(), ref=ref))
+
+
+@require_POST
+@needs("complaint.view")
+def act(request: AuthedRequest, ref: str, action: str) -> HttpResponse:
+    """One action of the table; the same form twice acts once."""
+    complaint = get_object_or_404(visible(request).for_list(), ref=ref)
+    if action not in FORMS:
+        raise Http404
+    kwargs = {"complaint": complaint, "user": request.user}
+    form = FORMS[action](request.POST, auto_id=f"id_{action}_%s", **kwargs)
+    if form.is_valid():
+        try:
+            return redirect(
+                once(request, lambda: _do(request, complaint, action, form))
+            )
+        except Refused as refusal:
+            field = {"join": "into", "answer": "at", "contact": "at"}
+            name = field.get(refusal.code.split(".")[0], "")
+            form.add_error(name if name in form.fields else None, str(refusal))
+    return order_page(request, complaint, 422, **{action: form})
+
+
+def _do(
+    request: AuthedRequest, complaint: Complaint, action: str, form: ActionForm
+) -> str:
+    given = form.given()
+    if action == "split":
+        given["token"] = uuid.uuid4()  # once() is the guard
+    if action in DOERS:
+        done = DOERS[action](complaint, by=request.user, **given)
+    else:
+        done = handling.step(complaint, action, by=request.user, **given)
+    seen = visible(request).filter(pk=done.pk).exists()
+    if not seen:
+        messages.success(request, _("%(ref)s has left your area.") % {"ref": done.ref})
+    return done.get_absolute_url() if seen else "/complaints/"
+
+
+@require_POST
+@needs("complaint.move")
+def change(request: AuthedRequest, ref: str) -> HttpResponse:
+    """Facts of the work order; two people clash only over one field."""
+    complaint = get_object_or_404(visible(request).for_list(), ref=ref)
+    form = ChangeForm(request.POST, instance=Complaint(pk=complaint.pk))
+    status = 422
+    if form.is_valid():
+        shown, typed = form.given()
+        try:
+            handling.change(complaint, by=request.user, shown=shown, typed=typed)
+            return redirect(complaint)
+        except handling.Clash as clash:
+            status = 409
+            for name, there in clash.fields.items():
+                said = _("Somebody else changed this meanwhile; it is now: %(there)s")
+                form.add_error(name, said % {"there": there or "—"})
+    return order_page(request, complaint, status, change=form)
+
+
+@require_POST
+@needs("complaint.move")
+def take_next(request: AuthedRequest) -> HttpResponse:
+    """The oldest due of one's skill; no picking."""
+    found = queue.next_for(request.user)
+    if found is None:
+        messages.success(request, _("Nothing is waiting for you."))
+        return redirect("complaints:list")
+    return redirect(found)
+
+
+@require_POST
+@needs("complaint.move")
+def skip(request: AuthedRequest, ref: str) -> HttpResponse:
+    complaint = get_object_or_404(visible(request), ref=ref)
+    form = SkipForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, _("Say why you pass it over."))
+        return redirect(complaint)
+    try:
+        queue.skip(complaint, by=request.user, **form.cleaned_data)
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+        return redirect(complaint)
+    return take_next(request)
+
+
+@require_POST
+@needs("complaint.view")
+def presence(request: AuthedRequest, ref: str) -> HttpResponse:
+    """I am here; and who else is. Asked for every ten seconds."""
+    complaint = get_object_or_404(visible(request), ref=ref)
+    at = now()
+    Presence.objects.update_or_create(
+        complaint=complaint,
+        user=request.user,
+        defaults={"seen_at": at, "is_writing": bool(request.POST.get("writing"))},
+    )
+    others = complaint.present.filter(seen_at__gte=at - HERE)
+    others = others.exclude(user=request.user).select_related("user")
+    version = request.POST.get("version", "")
+    context = {
+        "others": list(others[:5]),
+        "is_old": version.isdecimal() and int(version) < complaint.version,
+        "complaint": complaint,
+    }
+    return render(request, "complaints/_presence.html", context)
