@@ -62,7 +62,9 @@ class LimitForm(forms.ModelForm):
         office: Any = self.fields["office"]
         office.queryset, office.required = offices, True
         office.to_field_name = "code"
-        self.fields["since"].widget = forms.DateInput(attrs={"type": "date"})
+        self.fields["since"].widget = forms.DateInput(
+            format="%Y-%m-%d", attrs={"type": "date"}
+        )
 
     def clean(self) -> dict[str, Any]:
         typed = super().clean() or {}

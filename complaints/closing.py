@@ -10,9 +10,10 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
+from complaints.findings import WHOLE
 from complaints.handling import begun
 from complaints.kinds import NEEDS_FINDING
-from complaints.models import Complaint, Outcome
+from complaints.models import Complaint, Finding, Outcome
 from complaints.services import move, tell_handlers
 from complaints.workflow import State
 from crm.access.models import User
@@ -20,6 +21,7 @@ from crm.errors import Refused
 
 AGAIN = gettext_noop("The customer is not satisfied")  # translated when it is read
 Check = Outcome.Check
+WHO = ("liable_office", "liable_user", "liable_team")
 
 
 @transaction.atomic
@@ -61,7 +63,8 @@ def reopen(complaint: Complaint, *, by: User, note: str) -> Complaint:
 @transaction.atomic
 def archive(complaint: Complaint, *, by: User, **finding: Any) -> Complaint:
     """Close it. Complaints, appeals, claims and problem items only after a follow-up and
-    with liability, cause and corrective action (or that none is needed).
+    with liability, cause and corrective action (or that none is needed). Who is liable
+    becomes a finding, if none was made before.
 
     Refused: "archive.follow_up", "archive.finding".
     """
@@ -73,8 +76,24 @@ def archive(complaint: Complaint, *, by: User, **finding: Any) -> Complaint:
         if not (finding.get("liability") and finding.get("cause") and has_measure):
             message = _("Liability, cause and corrective action are missing.")
             raise Refused("archive.finding", message)
+    who = {name: finding.pop(name, None) for name in WHO}
     if finding:
         Outcome.objects.update_or_create(complaint=complaint, defaults=finding)
+    liability = finding.get("liability")
+    is_named = complaint.findings.filter(basis=Finding.Basis.FAULT).exists()
+    if liability not in (None, "", Outcome.Liability.NONE) and not is_named:
+        Finding.objects.create(
+            complaint=complaint,
+            basis=Finding.Basis.FAULT,
+            office=who["liable_office"] or complaint.handling_office,
+            user=who["liable_user"],
+            team=who["liable_team"] or "",
+            share=WHOLE,
+            note=finding.get("cause_note", "")
+            or str(Outcome.Cause(finding["cause"]).label),
+            found_by=by,
+            found_at=now(),
+        )
     return move(
         complaint, by=by, after=State.ARCHIVED, note=finding.get("cause_note", "")
     )

@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 from django.db.models import QuerySet
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from complaints.kinds import Group, Kind
 from complaints.workflow import State
@@ -30,7 +30,9 @@ class ListFilter(forms.Form):
         label=gettext_lazy("Type"), required=False, choices=[ANY, *Kind.choices]
     )
     category = forms.ChoiceField(
-        label=gettext_lazy("Class"), required=False, choices=[ANY, *Group.choices]
+        label=pgettext_lazy("work order", "Class"),
+        required=False,
+        choices=[ANY, *Group.choices],
     )
     state = forms.ChoiceField(
         label=gettext_lazy("State"), required=False, choices=[ANY, *State.choices]

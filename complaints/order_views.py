@@ -12,9 +12,11 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from complaints import closing, handling, joining, queue, services
+from complaints import claims, closing, handling, joining, queue, services
+from complaints.claim_forms import ClaimForm, FindingForm, HelpForm
+from complaints.compensation import Rule
 from complaints.forms import FileForm
-from complaints.models import Complaint, Outcome, Presence
+from complaints.models import Claim, Complaint, Outcome, Presence
 from complaints.order_forms import FORMS, ActionForm, ChangeForm, SkipForm
 from complaints.workflow import open_actions
 from crm import text
@@ -27,7 +29,8 @@ from customers.models import Customer
 from customers.panel_forms import CorrectionForm
 
 HERE = timedelta(seconds=30)  # who has not been seen for longer has gone
-FIRST = 4  # actions that stand open; the others are behind "more"
+# Actions that stand open; the others are behind "more".
+FIRST = {"accept", "claim", "contact", "start", "answer", "check", "archive", "unmerge"}
 DOERS: dict[str, Callable[..., Complaint]] = {
     "claim": handling.claim,
     "contact": handling.contact,
@@ -81,6 +84,33 @@ def _actions(
     return found
 
 
+def money(user: User, complaint: Complaint, forms: dict[str, Any]) -> dict[str, Any]:
+    """Claims, findings and helping units of the page. Three queries, one more a claim."""
+    rows = list(
+        complaint.claims.select_related("proposed_by", "decided_by", "recovered_from")
+    )
+    for claim in rows:
+        claim.complaint = complaint
+        claim.may_pay = may(user, "claim.pay", complaint.handling_office)
+        if claim.state == Claim.State.PROPOSED:
+            claim.decided_at_office = claims.deciding_office(claim)
+            claim.may_decide = claims.may_decide(user, claim)
+    helpers = list(complaint.helpers.select_related("office", "replied_by"))
+    for row in helpers:
+        row.may_reply = may(user, "complaint.move", row.office)
+    tried = forms.get("tried")
+    return {
+        "claims": rows,
+        "claim_form": forms.get("claim") or ClaimForm(),
+        "tried": tried,
+        "tried_rule": Rule(tried.rule).label if tried else "",
+        "findings": complaint.findings.select_related("office", "user"),
+        "finding_form": forms.get("finding") or FindingForm(),
+        "helpers": helpers,
+        "help_form": forms.get("help") or HelpForm(),
+    }
+
+
 def order_page(
     request: AuthedRequest, complaint: Complaint, status: int = 200, **forms: Any
 ) -> HttpResponse:
@@ -91,9 +121,7 @@ def order_page(
     outcome = Outcome.objects.filter(complaint=complaint)
     context = {
         "complaint": complaint,
-        "outcome": outcome.select_related(
-            "liable_office", "liable_user", "checked_by"
-        ).first(),
+        "outcome": outcome.select_related("checked_by").first(),
         "caller_phone": text.mask_phone(complaint.caller_phone),
         "caller_name": text.mask_name(complaint.caller_name),
         "milestones": complaint.milestones.all(),
@@ -106,8 +134,9 @@ def order_page(
         "file_form": forms.get("file") or FileForm(),
         "change_form": forms.get("change") or ChangeForm(instance=complaint),
         "skip_form": SkipForm(),
-        "actions": actions[:FIRST],
-        "more": actions[FIRST:],
+        **money(request.user, complaint, forms),
+        "actions": [row for row in actions if row["name"] in FIRST],
+        "more": [row for row in actions if row["name"] not in FIRST],
         "takes_calls": True,
         "offices": Office.objects.active().order_by("path")[:300],
         "may_move": _allowed(request.user, complaint, "complaint.move"),

@@ -8,7 +8,7 @@ from django.db import connection, transaction
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
-from complaints.models import BuckPassing, Complaint
+from complaints.models import BuckPassing, Complaint, Finding
 from crm.access.capabilities import require
 from crm.access.models import User
 from crm.audit import services as audit
@@ -55,7 +55,8 @@ def idle_step(job: Job) -> bool:
 def judge(
     suspicion: BuckPassing, *, by: User, confirms: bool, note: str
 ) -> BuckPassing:
-    """A supervisor over the unit confirms or dismisses, with a reason.
+    """A supervisor over the unit confirms or dismisses, with a reason. Confirmed, it is a
+    finding of failed duty, open to objection as others are.
 
     Refused("suspicion.judged") when somebody was first.
     """
@@ -72,6 +73,16 @@ def judge(
     suspicion.decided_by, suspicion.decided_at = by, now()
     suspicion.note = note
     suspicion.save(update_fields=["state", "decided_by", "decided_at", "note"])
+    if confirms:
+        Finding.objects.create(
+            complaint=suspicion.complaint,
+            basis=Finding.Basis.DUTY,
+            office=suspicion.office,
+            share=100,
+            note=f"{suspicion.get_sign_display()}: {note}"[:300],
+            found_by=by,
+            found_at=now(),
+        )
     audit.record(
         by,
         f"suspicion.{suspicion.state}",

@@ -2,6 +2,7 @@
 
 from django.contrib import messages
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -16,6 +17,7 @@ from crm.access.capabilities import AuthedRequest, may, needs
 from crm.access.once import once
 from crm.access.scoping import offices_of
 from crm.errors import Refused
+from crm.org.queries import ancestry
 from customers.models import Customer
 
 
@@ -25,7 +27,9 @@ def _page(
     mine = offices_of(request.user, "supervisor")
     customers = Customer.objects.visible_to(request.user)
     everywhere = offices_of(request.user)
-    rules = RoutingRule.objects.filter(office__in=everywhere).order_by(
+    above = {path for p in request.user.postings_now for path in ancestry(p.office)}
+    in_force = Q(office__in=everywhere) | Q(office__path__in=above)
+    rules = RoutingRule.objects.filter(in_force).order_by(
         "office__path", "position", "pk"
     )
     desks = Desk.objects.filter(office__in=everywhere).select_related("office")

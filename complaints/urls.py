@@ -2,7 +2,14 @@
 
 from django.urls import path
 
-from complaints import call_views, clock_views, order_views, routing_views, views
+from complaints import (
+    call_views,
+    claim_views,
+    clock_views,
+    order_views,
+    routing_views,
+    views,
+)
 
 app_name = "complaints"
 urlpatterns = [
@@ -23,10 +30,22 @@ urlpatterns = [
     path("desks/", routing_views.save_desk, name="desk_save"),
     path("suspicions/", routing_views.suspicions, name="suspicions"),
     path("suspicions/<int:pk>/", routing_views.judge, name="judge"),
+    path("claims/", claim_views.claim_list, name="claims"),
+    path("claims/<int:pk>/<slug:step>/", claim_views.claim_step, name="claim_step"),
+    path("findings/", claim_views.finding_list, name="findings"),
+    path(
+        "findings/<int:pk>/<slug:step>/",
+        claim_views.finding_step,
+        name="finding_step",
+    ),
+    path("help/<int:pk>/<slug:step>/", claim_views.help_step, name="help_step"),
     path("next/", order_views.take_next, name="next"),
     path("<str:ref>/", order_views.detail, name="detail"),
     path("<str:ref>/working/", clock_views.working, name="working"),
     path("<str:ref>/do/<slug:action>/", order_views.act, name="act"),
+    path("<str:ref>/claim/", claim_views.propose, name="claim_propose"),
+    path("<str:ref>/finding/", claim_views.finding_add, name="finding_add"),
+    path("<str:ref>/help/", claim_views.help_ask, name="help_ask"),
     path("<str:ref>/change/", order_views.change, name="change"),
     path("<str:ref>/skip/", order_views.skip, name="skip"),
     path("<str:ref>/presence/", order_views.presence, name="presence"),

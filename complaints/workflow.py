@@ -66,7 +66,9 @@ ACTIONS: dict[str, Action] = {
         (WORKED_ON - {S.IN_PROGRESS}) | {S.SUSPENDED},
         S.IN_PROGRESS,
     ),
-    "answer": Action(_("Answer"), "message-circle", WORKED_ON, S.REPLIED),
+    "answer": Action(
+        _("Answer"), "message-circle", WORKED_ON | {S.SUSPENDED}, S.REPLIED
+    ),
     "suspend": Action(
         _("Wait for the customer"),
         "pause",

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from datetime import time as time_of_day
+from decimal import Decimal
 from itertools import count
 
 from django.conf import settings
@@ -17,8 +18,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils.timezone import localdate, now
 
-from complaints import clocks, services
-from complaints.models import Complaint
+from complaints import claims, clocks, services
+from complaints.models import Claim, Complaint
 from complaints.services import create_complaint
 from crm.access.models import Posting, User
 from crm.access.roles import Role
@@ -285,6 +286,18 @@ def push(row: Complaint, by: User, *states: str) -> Complaint:
         with transaction.atomic():
             row = services.move(services.locked(row), by=by, after=after, note="n")
     return row
+
+
+def claim(row: Complaint, by: User, **facts) -> Claim:
+    """A parcel that was not insured: three postages at most."""
+    facts = {
+        "regime": "universal",
+        "damage": "lost",
+        "postage": Decimal(20),
+        "loss": Decimal(100),
+        **facts,
+    }
+    return claims.propose(row, by=by, **facts)
 
 
 def look_up(client: Client, phone: str) -> HttpResponse:

@@ -8,7 +8,13 @@ from django.utils.timezone import now
 
 from complaints import extensions, limits
 from complaints.calls import open_call
-from complaints.models import Attachment, BuckPassing, RoutingRule
+from complaints.models import (
+    Attachment,
+    BuckPassing,
+    CoHandler,
+    Finding,
+    RoutingRule,
+)
 from crm.access.models import Absence, Posting
 from crm.jobs.models import Job
 from crm.org.models import CalendarDay
@@ -180,6 +186,14 @@ ROUTES = {
     "complaints:change": Route("complaint.move", "post", "complaint"),
     "complaints:skip": Route("complaint.move", "post", "complaint"),
     "complaints:presence": Route("complaint.view", "post", "complaint"),
+    "complaints:claims": Route("claim.view"),
+    "complaints:claim_propose": Route("claim.propose", "post", "complaint"),
+    "complaints:claim_step": Route("claim.view", "post", "claim_step"),
+    "complaints:findings": Route("complaint.view"),
+    "complaints:finding_add": Route("finding.add", "post", "complaint"),
+    "complaints:finding_step": Route("complaint.view", "post", "finding_step"),
+    "complaints:help_ask": Route("complaint.move", "post", "complaint"),
+    "complaints:help_step": Route("complaint.move", "post", "help_step"),
     "complaints:next": Route("complaint.move", "post"),
     "complaints:routing": Route("routing.view"),
     "complaints:routing_usual": Route("routing.edit", "post", is_lost=True),
@@ -274,10 +288,21 @@ def things(cast, where, owner, agent) -> dict:
     absence = Absence.objects.create(
         user=account, first_day="2030-01-01", last_day="2030-01-02"
     )
+    claim = make.claim(complaint, boss)
+    about = {"complaint": complaint, "office": where}
+    finding = Finding.objects.create(
+        basis="fault", share=10, note="x", found_by=boss, found_at=now(), **about
+    )
+    helper = CoHandler.objects.create(
+        request="x", asked_by=boss, asked_at=now(), **about
+    )
     extension = extensions.ask(promise, by=handler, until_at=later, reason="等待回音")
     return {
         "call": {"token": open_call(by=agent, office=where).token},
         "order_act": {"ref": complaint.ref, "action": "note"},
+        "claim_step": {"pk": claim.pk, "step": "pay"},
+        "finding_step": {"pk": finding.pk, "step": "object"},
+        "help_step": {"pk": helper.pk, "step": "rate"},
         "routing_rule": {"pk": rule.pk},
         "suspicion": {"pk": suspicion.pk},
         "absence": {"what": "absence", "pk": absence.pk},
@@ -371,5 +396,8 @@ MISSING = {
     "office": {"code": "nowhere"},
     "call": {"token": uuid.UUID(int=7)},
     "order_act": {"ref": "C-1", "action": "note"},
+    "claim_step": {"pk": 99999999, "step": "pay"},
+    "finding_step": {"pk": 99999999, "step": "object"},
+    "help_step": {"pk": 99999999, "step": "rate"},
     "absence": {"what": "absence", "pk": 99999999},
 }

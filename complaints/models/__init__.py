@@ -2,6 +2,7 @@
 
 from complaints.models.calls import Call, Seat
 from complaints.models.catalogue import Category
+from complaints.models.claims import Claim, CoHandler, Finding
 from complaints.models.clocks import Basis, Clock, Extension, Limit, Milestone, Pause
 from complaints.models.handling import (
     BuckPassing,
@@ -19,11 +20,14 @@ __all__ = [
     "BuckPassing",
     "Call",
     "Category",
+    "Claim",
     "Clock",
+    "CoHandler",
     "Complaint",
     "ComplaintMove",
     "Desk",
     "Extension",
+    "Finding",
     "Joining",
     "Limit",
     "Milestone",

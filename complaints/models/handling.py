@@ -15,7 +15,7 @@ from customers.models import choices
 
 class Outcome(models.Model):
     """The answer to the customer and what was found; a complaint is archived with all of
-    it or not at all (domain.md 6.3)."""
+    it or not at all (domain.md 6.3). Who is liable stands in findings (Finding)."""
 
     class How(models.TextChoices):
         PHONE = "phone", _("By phone")
@@ -55,11 +55,6 @@ class Outcome(models.Model):
     told_at = models.DateTimeField(null=True)  # R-CMP-23
     told_how = models.CharField(max_length=8, choices=How, blank=True)
     liability = models.CharField(max_length=8, choices=Liability, blank=True)
-    liable_office = models.ForeignKey(
-        Office, models.PROTECT, null=True, related_name="+"
-    )
-    liable_user = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
-    liable_team = models.CharField(max_length=40, blank=True)
     cause = models.CharField(max_length=10, choices=Cause, blank=True)
     cause_note = models.CharField(max_length=300, blank=True)
     measure = models.CharField(max_length=300, blank=True)  # corrective; or none needed
@@ -71,12 +66,6 @@ class Outcome(models.Model):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(
-                name="outcome_liable_named",
-                condition=~Q(liability="unit", liable_office=None)
-                & ~Q(liability="person", liable_user=None)
-                & ~Q(liability="team", liable_team=""),
-            ),
             models.CheckConstraint(
                 name="outcome_satisfaction",
                 condition=Q(satisfaction=None)

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Self
 
+from django.apps import apps
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -33,6 +34,10 @@ class ComplaintQuerySet(ScopedQuerySet):
         found |= subtree(user, "handler", "supervisor", lookup="handling_office")
         if user.posts("agent", "handler", "supervisor"):
             found |= Q(owner=user)  # given to them, wherever it is
+            helping = subtree(user, "handler", "supervisor", lookup="office")
+            helpers = apps.get_model("complaints", "CoHandler").objects
+            asked = helpers.filter(helping).values("complaint")
+            found |= Q(pk__in=asked)  # asked to help
         own = Q(customer__manager=user) | Q(customer__assistant=user)
         return found | own & subtree(user, "manager", lookup="customer__office")
 

@@ -44,6 +44,13 @@ CAPABILITIES: dict[str, set[Role]] = {
     "complaint.nudge": {A, M, S},
     "complaint.check": {A, S},  # follow-up and archive: not by who answered
     "complaint.judge": {S},  # buck-passing
+    "claim.propose": {A, H, S},
+    "claim.view": {A, H, S},
+    "claim.decide": {S},
+    "claim.pay": {S},
+    "finding.add": {S},
+    "finding.object": {S},  # and the person concerned
+    "finding.rule": {S},
     "duty.edit": {S},
     "routing.view": {A, H, S},
     "routing.edit": {S},

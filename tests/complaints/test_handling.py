@@ -125,6 +125,8 @@ def test_sent_back_twice_is_a_suspicion_that_a_person_judges(cast, order):
     with pytest.raises(PermissionDenied):
         passing.judge(suspicion, by=cast.chen, confirms=True, note="x")
     passing.judge(suspicion, by=cast.mei, confirms=True, note="确属推诿")
+    finding = order.findings.get()
+    assert (finding.basis, finding.office) == ("duty", cast.yichang)
     with pytest.raises(Refused, match="judged already"):
         passing.judge(suspicion, by=cast.mei, confirms=False, note="y")
 
@@ -212,7 +214,8 @@ def test_a_complaint_is_archived_only_with_all_of_its_finding(cast, client, orde
     )
     order.refresh_from_db()
     assert order.state == "archived"
-    assert order.outcome.liable_office == cast.wuhan
+    finding = order.findings.get()
+    assert (finding.office, finding.basis, finding.share) == (cast.wuhan, "fault", 100)
     assert not order.outcome.measure_needed
     answer = client.post(url(order, "archive"), {"liability": "none"})
     assert answer.status_code == 422  # closed a second time: said, nothing changed
