@@ -63,6 +63,16 @@ def _combo(extra: dict[str, Any] | None = None) -> dict[str, Any]:
     return {"data-combo": True, **(extra or {})}
 
 
+def check_kind(form: forms.Form, typed: dict[str, Any]) -> None:
+    """What a type asks for besides its words: a category, an item."""
+    kind, sound = typed.get("kind"), set(form.fields) - set(form.errors)
+    wants_category = kind and kind not in WITHOUT_CATEGORY
+    if wants_category and not typed.get("subcategory") and "subcategory" in sound:
+        form.add_error("subcategory", _("Choose what went wrong."))
+    if kind in NEEDS_ITEM and not typed.get("item_no") and "item_no" in sound:
+        form.add_error("item_no", _("Which item? Nothing can be done without it."))
+
+
 class CallForm(forms.Form):
     """What the agent types while the caller speaks, in the order of speaking."""
 
@@ -151,12 +161,7 @@ class CallForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         typed = super().clean() or {}
-        kind, sound = typed.get("kind"), set(self.fields) - set(self.errors)
-        wants_category = kind and kind not in WITHOUT_CATEGORY
-        if wants_category and not typed.get("subcategory") and "subcategory" in sound:
-            self.add_error("subcategory", _("Choose what went wrong."))
-        if kind in NEEDS_ITEM and not typed.get("item_no") and "item_no" in sound:
-            self.add_error("item_no", _("Which item? Nothing can be done without it."))
+        check_kind(self, typed)
         return typed
 
     def facts(self) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """One screen for every call: it rings, opens, is looked up, kept, saved and wrapped up."""
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -94,6 +95,8 @@ def form(request: AuthedRequest, token: str) -> HttpResponse:
         if call.done_at and call.complaint:
             return redirect(call.complaint)
         typed = {"phone": text.written_phone(call.number), **calls.drafted(call)}
+        if "check" in request.GET:
+            return _screen(request, call, CallForm(typed), status=422)
         return _screen(request, call, CallForm(initial=typed))
     posted = CallForm(request.POST)
     try:
@@ -101,10 +104,12 @@ def form(request: AuthedRequest, token: str) -> HttpResponse:
             return _nudge(request, call, ref)
         if posted.is_valid():
             return _save(request, call, posted)
+        # The page of errors is read by GET, so that loading it anew loses nothing.
+        calls.keep_draft(call, _typed(request))
+        return redirect(f"{request.path}?check=1")
     except Refused as refusal:
         posted.is_valid()
         posted.add_error(None, str(refusal))
-    calls.keep_draft(call, _typed(request))
     return _screen(request, call, posted, status=422)
 
 
@@ -138,14 +143,12 @@ def _finish(request: AuthedRequest, call: Call, wrap_up: str) -> None:
 
 def _nudge(request: AuthedRequest, call: Call, ref: str) -> HttpResponse:
     typed = _typed(request)
-    customer = _chosen(request.user, typed["phone"], typed["customer"])
-    found = calls.open_work(typed["phone"], customer, typed["item_no"].upper())
-    complaint = get_object_or_404(found, ref=ref)
-    if call.done_at is None:
-        note = typed["description"][:2000] or _("The customer asks again.")
-        services.nudge(complaint, by=request.user, note=note)
-        wrap_up = Call.WrapUp.REMINDED
-        calls.finish(call, by=request.user, wrap_up=wrap_up, complaint=complaint)
+    phone, item_no = _looked(call, typed)
+    customer = _chosen(request.user, phone, typed["customer"])
+    found = calls.open_work(phone, customer, item_no)
+    complaint = get_object_or_404(found, ref=ref.replace("\0", ""))
+    note = typed["description"][:2000] or _("The customer asks again.")
+    calls.remind(call, complaint, by=request.user, note=note)
     said = _("Reminder added to %(ref)s.") % {"ref": complaint.ref}
     messages.success(request, said)
     seen = Complaint.objects.visible_to(request.user).filter(pk=complaint.pk)
@@ -156,6 +159,22 @@ def _typed(request: AuthedRequest) -> dict[str, str]:
     """The form's fields as sent, for the draft."""
     names = CallForm.base_fields
     return {name: request.POST.get(name, "").replace("\0", "") for name in names}
+
+
+def _looked(call: Call, typed: dict[str, str]) -> tuple[str, str]:
+    """Phone and item, as far as this call has asked for them: others tell nothing."""
+    phone, item_no = text.normalise_phone(typed["phone"]), item_of(typed)
+    is_phone = phone and call.looked_index is not None
+    is_item = item_no and call.looked_item is not None
+    return (
+        phone if is_phone and bytes(call.looked_index) == blind_index(phone) else "",
+        item_no if is_item and bytes(call.looked_item) == blind_index(item_no) else "",
+    )
+
+
+def item_of(typed: dict[str, str]) -> str:
+    """An item number as it is printed: capitals, no blanks."""
+    return "".join(typed["item_no"].split()).upper()
 
 
 def _chosen(user: User, phone: str, pk: str) -> Customer | None:
@@ -187,13 +206,22 @@ def _screen(
         "call": call,
         "takes_calls": True,
         "form": shown,
-        "drafts": list(others.order_by("opened_at")[:8]),
+        "drafts": [_labelled(row) for row in others.order_by("opened_at")[:8]],
         "my_seat": Seat.objects.filter(user=request.user).first(),
         "seat_form": SeatForm(),
         "states": Seat.State.choices,
         **_look(request.user, call, values),
     }
     return render(request, "complaints/call.html", context, status=status)
+
+
+def _labelled(call: Call) -> Call:
+    """What tells one open form from another."""
+    typed = calls.drafted(call)
+    number = text.normalise_phone(typed.get("phone", "")) or call.number
+    words = typed.get("description", "")[:6]
+    call.label = words or (text.mask_phone(number) if number else "")
+    return call
 
 
 @require_POST
@@ -203,7 +231,8 @@ def look(request: AuthedRequest, token: str) -> HttpResponse:
     draft is kept on the way."""
     call = _call(request, token)
     typed = _typed(request)
-    calls.keep_draft(call, typed)
+    with suppress(Refused):
+        calls.keep_draft(call, typed)
     context = {"call": call, "swap": True, **_look(request.user, call, typed)}
     return render(request, "complaints/_call_look.html", context)
 
@@ -222,7 +251,13 @@ def keep(request: AuthedRequest, token: str) -> HttpResponse:
 def _look(user: User, call: Call, typed: dict[str, str]) -> dict[str, Any]:
     context = _caller(user, call, typed)
     customer = context["customer"]
-    open_work = calls.open_work(typed["phone"], customer, typed["item_no"].upper())
+    try:
+        if item_no := item_of(typed):
+            calls.look_item(call, item_no, by=user)
+    except Refused as refusal:
+        context["refusal"] = str(refusal)
+    phone, item_no = _looked(call, typed)
+    open_work = calls.open_work(phone, customer, item_no)
     context["open_work"] = rows = list(open_work[:OPEN_SHOWN])
     at = now()
     for row in rows:

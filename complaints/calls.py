@@ -8,13 +8,14 @@ import json
 from datetime import timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
 from complaints.kinds import Kind
 from complaints.models import Call, Complaint, Seat
+from complaints.services import nudge
 from complaints.telephony import Event
 from crm import text
 from crm.access.capabilities import require
@@ -25,6 +26,7 @@ from crm.fields import blind_index
 from crm.jobs.models import Job
 from crm.org.models import Office
 from customers.models import Customer
+from customers.services import LOOKUPS_PER_HOUR, limit
 
 DRAFT_CHARS = 20_000
 RINGS_FOR = timedelta(minutes=10)  # a call that nobody opened is shown no longer
@@ -45,6 +47,8 @@ def _sealed_number(number: str) -> dict[str, Any]:
 def take_seat(*, by: User, extension: str) -> Seat:
     """Calls of an extension ring at `by`'s screen from now on, and nobody else's."""
     require(by, "complaint.create")
+    with connection.cursor() as cursor:  # RACE: two people at one desk take turns
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('complaints.seat'))")
     Seat.objects.filter(extension=extension).exclude(user=by).delete()
     facts = {"extension": extension, "state": Seat.State.READY, "since": now()}
     seat, _made = Seat.objects.update_or_create(user=by, defaults=facts)
@@ -74,6 +78,8 @@ def note_event(event: Event) -> Call:
         call.user = seat.user
     if event.kind == Event.ANSWERED and call.answered_at is None:
         call.answered_at = event.at
+        if seat and call.opened_at is None:  # a colleague picked it up
+            call.user = seat.user
         if seat:
             set_state(seat.user, Seat.State.TALKING)
     if event.kind == Event.ENDED and call.ended_at is None:
@@ -98,22 +104,25 @@ def open_call(
     """The form for a call: the one that rang, or a new one. An agent who opens a form
     without a number gets the empty one they have, if any.
 
-    Refused("call.taken") when somebody else has opened this call.
+    Refused("call.taken") when it rings at somebody else's seat.
     """
     require(by, "complaint.create", office)
     if call_id:
         facts = {"called": called, "rang_at": now(), **_sealed_number(number)}
         rows = Call.objects.select_for_update(of=("self",))
         call, _made = rows.get_or_create(call_id=call_id, defaults=facts)
-        if call.opened_at and call.user_id != by.pk:
+        if call.user_id not in (None, by.pk):
             raise Refused("call.taken", _("Somebody else has taken this call."))
     else:
         empty = Call.objects.of(by).drafts().filter(draft="", number_index=None)
         found = None if number else empty.order_by("-opened_at").first()
         call = found or Call(called=called, rang_at=now(), **_sealed_number(number))
     call.user, call.office = by, office
+    is_new = call.opened_at is None
     call.opened_at = call.opened_at or now()
     call.save()
+    if is_new:
+        audit.record(by, "call.opened", call, office=office)
     return call
 
 
@@ -122,9 +131,10 @@ def keep_draft(call: Call, typed: dict[str, str]) -> None:
     draft = json.dumps(typed, ensure_ascii=False) if any(typed.values()) else ""
     if len(draft) > DRAFT_CHARS:
         raise Refused("call.too_long", _("This is too long to be kept as a draft."))
-    if call.done_at is None and draft != call.draft:
+    if draft != call.draft:  # RACE: a late request writes nothing onto a finished call
         call.draft, call.saved_at = draft, now()
-        call.save(update_fields=["draft", "saved_at"])
+        unfinished = Call.objects.filter(pk=call.pk, done_at=None)
+        unfinished.update(draft=draft, saved_at=call.saved_at)
 
 
 def drafted(call: Call) -> dict[str, str]:
@@ -154,6 +164,28 @@ def finish(
     set_state(by, Seat.State.READY)
 
 
+@transaction.atomic
+def remind(call: Call, complaint: Complaint, *, by: User, note: str) -> None:
+    """A reminder instead of a second work order: one a call, however often it is sent."""
+    call = Call.objects.select_for_update(of=("self",)).get(pk=call.pk, user=by)
+    if call.done_at is None:
+        nudge(complaint, by=by, note=note)
+        finish(call, by=by, wrap_up=Call.WrapUp.REMINDED, complaint=complaint)
+
+
+def look_item(call: Call, item_no: str, *, by: User) -> None:
+    """Asking what is open for an item is counted and in the trail, once a call.
+
+    Refused("lookup.too_many") after 120 in an hour.
+    """
+    index = blind_index(item_no)
+    if call.looked_item is None or bytes(call.looked_item) != index:
+        limit(by, "item.looked_up", LOOKUPS_PER_HOUR, "lookup.too_many")
+        audit.record(by, "item.looked_up", call)
+        call.looked_item = index
+        call.save(update_fields=["looked_item"])
+
+
 def open_work(
     call_number: str, customer: Customer | None, item_no: str
 ) -> QuerySet[Complaint]:
@@ -178,6 +210,8 @@ def forget_step(job: Job) -> bool:
     old = now() - timedelta(days=KEPT_DAYS)
     stale = Call.objects.filter(done_at=None, rang_at__lt=old)
     job.done_units += stale.update(draft="", done_at=now(), wrap_up=Call.WrapUp.SILENT)
+    over = Call.objects.exclude(done_at=None).exclude(draft="")
+    over.update(draft="")
     bare = Call.objects.filter(complaint=None, done_at__lt=old).exclude(number="")
     job.done_units += bare.update(number="", number_index=None, looked_index=None)
     return True

@@ -38,6 +38,7 @@ def _page(
             is_asker = extension.asked_by_id == request.user.pk
             extension.is_open = extension.state == Extension.State.ASKED
             extension.may_decide = extension.is_open and may_decide and not is_asker
+        row.is_legal = row.kind in limits.LEGAL
         row.form = forms.get(row.kind) if row.met_at is None else None
         if row.met_at is None and row.form is None:
             row.form = ExtensionForm(prefix=str(row.pk))

@@ -168,8 +168,12 @@ def _take(complaint: Complaint, rows: list[Milestone]) -> None:
 
 
 def settle(complaint: Complaint) -> None:
-    """Set those columns (COLUMNS) from the rows; who calls saves them. One query."""
-    _take(complaint, list(complaint.milestones.filter(met_at=None)))
+    """Set those columns (COLUMNS) from the rows; who calls saves them. One query. While
+    it waits for its customer only what does not stand still counts, if anything does."""
+    rows = list(complaint.milestones.filter(met_at=None))
+    if complaint.state == State.SUSPENDED:
+        rows = [row for row in rows if row.minutes is None] or rows
+    _take(complaint, rows)
 
 
 def begin(
@@ -180,15 +184,31 @@ def begin(
     Milestone.objects.bulk_create(planned(complaint, calendar, at, clocks, turn))
 
 
-def replan(complaint: Complaint, at: datetime) -> None:
-    """The work order has become one of another type: clocks that run are dropped, those
-    of the new type begin now, those that are met stay. Who calls saves COLUMNS."""
-    complaint.milestones.filter(met_at=None).delete()
-    met = set(complaint.milestones.values_list("kind", "round"))
-    turn = complaint.rounds
-    wanted = tuple(clock for clock in FROM_THE_START if (clock, turn) not in met)
-    begin(complaint, at, wanted, turn)
+def replan(complaint: Complaint, at: datetime) -> list[Milestone]:
+    """The work order has become one of another type. A clock that both types have goes on
+    from where it began, so that no change of type restarts the law's; those of the new
+    type alone begin now; those of the old alone are dropped and returned. What is met
+    stays. Who calls saves COLUMNS."""
+    calendar, turn = calendar_of(complaint.handling_office), complaint.rounds
+    pauses = list(complaint.pauses.all())
+    running = {row.kind: row for row in complaint.milestones.filter(met_at=None)}
+    met = complaint.milestones.exclude(met_at=None).filter(round=turn)
+    done = set(met.values_list("kind", flat=True))
+    fresh = []
+    for row in planned(complaint, calendar, at, turn=turn):
+        old = running.pop(row.kind, None)
+        if old is not None:
+            [again] = planned(complaint, calendar, old.starts_at, (row.kind,), turn)
+            old.limit, old.minutes, old.days = again.limit, again.minutes, again.days
+            _set_due(old, due_of(old, calendar, pauses), calendar, pauses)
+            old.save()
+        elif row.kind not in done:
+            fresh.append(row)
+    Milestone.objects.bulk_create(fresh)
+    dropped = list(running.values())
+    complaint.milestones.filter(pk__in=[row.pk for row in dropped]).delete()
     settle(complaint)
+    return dropped
 
 
 def moved(complaint: Complaint, before: str, after: str, at: datetime) -> None:

@@ -12,7 +12,6 @@ from django.utils.translation import gettext_noop
 
 from complaints.findings import WHOLE
 from complaints.handling import begun
-from complaints.kinds import NEEDS_FINDING
 from complaints.models import Complaint, Finding, Outcome
 from complaints.services import move, tell_handlers
 from complaints.workflow import State
@@ -35,6 +34,7 @@ def check(
 ) -> Complaint:
     """The follow-up call. Not satisfied: reopened to the same office, a round later."""
     complaint = begun(complaint, "check", by)
+    _require_other(complaint, by)
     facts = {
         "check_result": result,
         "satisfaction": satisfaction,
@@ -45,6 +45,14 @@ def check(
     if result == Check.UNSATISFIED:
         return _again(complaint, by, note)
     return move(complaint, by=by, after=State.FOLLOW_UP, note=note)
+
+
+def _require_other(complaint: Complaint, by: User) -> None:
+    """Who answered neither asks the customer how it was nor closes it."""
+    mine = Outcome.objects.filter(complaint=complaint, answered_by=by)
+    if complaint.needs_finding and mine.exists():
+        message = _("You answered it: a colleague makes the follow-up and closes it.")
+        raise Refused("check.self", message)
 
 
 def _again(complaint: Complaint, by: User, note: str) -> Complaint:
@@ -66,10 +74,11 @@ def archive(complaint: Complaint, *, by: User, **finding: Any) -> Complaint:
     with liability, cause and corrective action (or that none is needed). Who is liable
     becomes a finding, if none was made before.
 
-    Refused: "archive.follow_up", "archive.finding".
+    Refused: "archive.follow_up", "archive.finding", "check.self".
     """
     complaint = begun(complaint, "archive", by)
-    if complaint.kind in NEEDS_FINDING:
+    _require_other(complaint, by)
+    if complaint.needs_finding:
         if complaint.state != State.FOLLOW_UP:
             raise Refused("archive.follow_up", _("Call the customer first: follow-up."))
         has_measure = finding.get("measure") or not finding.get("measure_needed", True)

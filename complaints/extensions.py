@@ -4,7 +4,7 @@ Source: domain.md 2.1: no tier and no hand moves a work order past the law's lim
 without a reason and an approval; for the law's clocks the province approves.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
@@ -22,12 +22,14 @@ from crm.errors import Refused
 from crm.org.models import Office
 from crm.org.queries import calendar_of
 
+MOST = timedelta(days=60)
+
 
 @transaction.atomic
 def ask(
     milestone: Milestone, *, by: User, until_at: datetime, reason: str
 ) -> Extension:
-    """Ask for more time. Refused: "extension.met", "extension.earlier", "extension.asked"."""
+    """Ask for more time. Refused: "extension.met", ".earlier", ".far", ".asked"."""
     complaint = locked(milestone.complaint)
     require_over(by, "complaint.move", complaint)
     milestone = Milestone.objects.select_for_update().get(pk=milestone.pk)
@@ -35,6 +37,11 @@ def ask(
         raise Refused("extension.met", _("This clock has been met already."))
     if until_at <= max(milestone.due_at, now()):
         raise Refused("extension.earlier", _("Choose a time after the one due now."))
+    law = complaint.legal_due_at
+    if milestone.kind not in LEGAL and law and until_at > law:
+        raise Refused("extension.law", _("The law's limit ends before that."))
+    if until_at > max(milestone.due_at, now()) + MOST:
+        raise Refused("extension.far", _("At most 60 days more."))
     if milestone.extensions.filter(state=Extension.State.ASKED).exists():
         raise Refused("extension.asked", _("Somebody has asked for this already."))
     extension = Extension.objects.create(

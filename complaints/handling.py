@@ -14,9 +14,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from complaints import clocks, passing
+from complaints.kinds import NEEDS_FINDING
+from complaints.limits import LEGAL
 from complaints.models import Category, Clock, Complaint, ComplaintMove, Outcome
 from complaints.services import (
     locked,
+    may_over,
     move,
     note_move,
     require_over,
@@ -24,7 +27,7 @@ from complaints.services import (
     write_timeline,
 )
 from complaints.workflow import ACTIONS, State
-from crm.access.capabilities import require
+from crm.access.capabilities import may, require
 from crm.access.models import Posting, User
 from crm.audit import services as audit
 from crm.errors import Refused
@@ -42,8 +45,11 @@ def begun(complaint: Complaint, action: str, by: User) -> Complaint:
     step = ACTIONS[action]
     if step.capability == "complaint.move":
         require_over(by, "complaint.move", complaint)
-    else:
-        require(by, step.capability)
+    elif not any(
+        may(by, step.capability, office)
+        for office in (complaint.office, complaint.handling_office)
+    ):
+        raise PermissionDenied(step.capability)
     if complaint.state not in step.before:
         message = _("The work order is now “%(state)s”: this is not open from there.")
         shown = {"state": complaint.get_state_display()}
@@ -59,7 +65,10 @@ def _changed(complaint: Complaint, by: User, what: str, note: str, **columns: An
     complaint.save(update_fields=["version", *columns])
     note_move(complaint, by, complaint.state, complaint.state, now(), note, what)
     write_timeline(complaint)
-    audit.record(by, f"complaint.{what}", complaint, office=complaint.office)
+    details = {"columns": sorted(columns)}
+    audit.record(
+        by, f"complaint.{what}", complaint, office=complaint.office, details=details
+    )
     return complaint
 
 
@@ -70,6 +79,10 @@ def step(complaint: Complaint, action: str, *, by: User, note: str) -> Complaint
     after = ACTIONS[action].after
     if after is None:
         raise KeyError(action)
+    if action == "cancel" and complaint.needs_finding and complaint.state != State.NEW:
+        require(
+            by, "complaint.extend", complaint.handling_office
+        )  # no way round a finding
     columns: dict[str, Any] = {"owner": by} if action in ("verify", "start") else {}
     return move(complaint, by=by, after=after, note=note, **columns)
 
@@ -116,14 +129,19 @@ def assign(
     if owner is not None:
         posted = Posting.objects.in_force(localdate()).filter(user=owner)
         if not any(office.path.startswith(p.office.path) for p in posted):
-            raise Refused("assign.person", _("This person does not work there."))
+            raise Refused("assign.person", _("Nobody of this name works there."))
     is_same = (complaint.handling_office_id, complaint.owner_id) == (
         office.pk,
         owner.pk if owner else None,
     )
     if is_same and complaint.state == State.ASSIGNED:
         raise Refused("assign.same", _("It is there already."))
-    columns = {"handling_office": office, "owner": owner, "desk": None}
+    columns = {
+        "handling_office": office,
+        "owner": owner,
+        "desk": None,
+        "escalated_to": None,
+    }
     complaint = move(
         complaint,
         by=by,
@@ -187,7 +205,7 @@ def answer(
     complaint: Complaint, *, by: User, text: str, how: str, at: datetime
 ) -> Complaint:
     """The customer has been told: what, how, when (R-CMP-23). An answer to an incident
-    answers every work order under it that can be answered. Refused("answer.when")."""
+    answers every work order under it that `by` may answer. Refused("answer.when")."""
     complaint = begun(complaint, "answer", by)
     if not complaint.opened_at <= at <= now():
         raise Refused("answer.when", _("Between its opening and now."))
@@ -195,7 +213,8 @@ def answer(
     _answer_one(complaint, by, text, how, at)
     for pk in children:
         child = locked(Complaint(pk=pk))
-        if child.state in ACTIONS["answer"].before:
+        is_ours = may_over(by, "complaint.move", child)
+        if is_ours and child.state in ACTIONS["answer"].before:
             _answer_one(child, by, text, how, max(at, child.opened_at))
     return complaint
 
@@ -203,7 +222,7 @@ def answer(
 def _answer_one(
     complaint: Complaint, by: User, text: str, how: str, at: datetime
 ) -> None:
-    facts = {"answer": text, "told_how": how, "told_at": at}
+    facts = {"answer": text, "told_how": how, "told_at": at, "answered_by": by}
     Outcome.objects.update_or_create(complaint=complaint, defaults=facts)
     columns: dict[str, Any] = {"owner": complaint.owner or by}
     move(complaint, by=by, after=State.REPLIED, note=text, **columns)
@@ -218,17 +237,25 @@ def convert(
     subcategory: Category | None,
     note: str,
 ) -> Complaint:
-    """It is of another type: its history stays, the clocks of the new type begin now.
-    Refused("convert.same")."""
+    """It is of another type: its history stays, the clocks that both have run on. Out of
+    a limit of the law, and out of the duty of a finding, only a supervisor leads.
+
+    Refused: "convert.same", "convert.law".
+    """
     complaint = begun(complaint, "convert", by)
     if kind == complaint.kind:
         raise Refused("convert.same", _("It is of this type already."))
     before = complaint.get_kind_display()
+    is_boss = may(by, "complaint.extend", complaint.handling_office)
     complaint.kind = kind
-    columns: dict[str, Any] = {"kind": kind}
+    needs = kind in NEEDS_FINDING or (complaint.needs_finding and not is_boss)
+    columns: dict[str, Any] = {"kind": kind, "needs_finding": needs}
     if subcategory:
         columns |= {"subcategory": subcategory, "category": subcategory.group}
-    clocks.replan(complaint, now())
+    dropped = clocks.replan(complaint, now())
+    if not is_boss and any(row.kind in LEGAL for row in dropped):
+        message = _("It has a limit of the law: a supervisor changes its type.")
+        raise Refused("convert.law", message)
     complaint.save(update_fields=clocks.COLUMNS)
     said = f"{before} → {complaint.get_kind_display()}: {note}"
     return _changed(complaint, by, What.CONVERTED, said, **columns)
@@ -251,6 +278,8 @@ def change(
     them, and writes nothing; changes to other fields stay (B13)."""
     complaint = locked(complaint)
     require_over(by, "complaint.move", complaint)
+    if not complaint.is_open:
+        raise Refused("complaint.closed", _("This work order is closed: reopen it."))
     is_row = {"subcategory"}
     columns = {f"{n}_id" if n in is_row else n: value for n, value in typed.items()}
     there = {n: getattr(complaint, f"{n}_id" if n in is_row else n) for n in typed}
@@ -265,7 +294,10 @@ def change(
         setattr(complaint, name, value)
     complaint.rank = complaint.rank_now()
     columns["rank"] = complaint.rank
-    return _changed(complaint, by, What.CHANGED, ", ".join(sorted(typed)), **columns)
+    said = ", ".join(
+        f"{n}: {shown.get(n) or '—'} → {typed[n] or '—'}" for n in sorted(typed)
+    )
+    return _changed(complaint, by, What.CHANGED, said[:2000], **columns)
 
 
 @transaction.atomic

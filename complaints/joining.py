@@ -37,9 +37,12 @@ def _other(ref: str, by: User, complaint: Complaint) -> Complaint:
 
 
 @transaction.atomic
-def merge(complaint: Complaint, *, by: User, into: str, note: str) -> Complaint:
+def merge(
+    complaint: Complaint, *, by: User, into: str, note: str, sure: bool = False
+) -> Complaint:
     """It is a duplicate of `into`, which stays and counts one more reminder; work orders
-    under it go along. Returns the survivor. Refused: "join.…".
+    under it go along. Where caller, customer and item all differ, `by` must be `sure`.
+    Returns the survivor. Refused: "join.…".
 
     RACE: both are locked in the order of their numbers.
     """
@@ -52,9 +55,14 @@ def merge(complaint: Complaint, *, by: User, into: str, note: str) -> Complaint:
     if complaint.joined.filter(undone_at=None).exists():
         message = _("It has duplicates of its own: merge the other one into it.")
         raise Refused("join.chain", message)
+    if not sure and not _alike(complaint, survivor):
+        message = _("Caller, customer and item differ. Tick that they belong together.")
+        raise Refused("join.differ", message)
     if survivor.parent_id == complaint.pk:
         raise Refused("join.child", _("The other one stands under it."))
     children = list(complaint.children.values_list("pk", flat=True))
+    if children and survivor.parent_id:
+        raise Refused("join.levels", _("An incident cannot stand under another one."))
     Complaint.objects.filter(pk__in=children).update(parent=survivor)
     Joining.objects.create(
         survivor=survivor,
@@ -77,6 +85,15 @@ def merge(complaint: Complaint, *, by: User, into: str, note: str) -> Complaint:
     return survivor
 
 
+def _alike(one: Complaint, other: Complaint) -> bool:
+    """Whether caller, customer or item are the same."""
+    return (
+        (one.customer_id is not None and one.customer_id == other.customer_id)
+        or (one.item_no != "" and one.item_no == other.item_no)
+        or (one.caller_phone != "" and one.caller_phone == other.caller_phone)
+    )
+
+
 @transaction.atomic
 def unmerge(complaint: Complaint, *, by: User, note: str) -> Complaint:
     """It was none: it stands again as it stood, its clocks run on as if it had never been
@@ -88,6 +105,8 @@ def unmerge(complaint: Complaint, *, by: User, note: str) -> Complaint:
     complaint.state, complaint.merged_into = joining.before, None
     complaint.closed_at = None
     complaint.milestones.filter(met_at=ends).update(met_at=None)
+    if joining.before == State.SUSPENDED:  # it waits for its customer as before
+        complaint.pauses.filter(until_at=ends).update(until_at=None)
     clocks.count_anew(complaint, calendar_of(complaint.handling_office))
     moved = Complaint.objects.filter(pk__in=joining.moved_children, parent=survivor)
     moved.update(parent=complaint)

@@ -27,8 +27,8 @@ from customers.models import CustomerGrade
 
 DAY = 450  # working minutes of a day of 7.5 hours
 OWN = gettext_noop("Own rule")  # translated when it is read
-EXPRESS_LAW = "快递暂行条例 art. 28"
-POST_LAW = "邮政法 art. 49"
+EXPRESS_LAW = "快递暂行条例第二十八条"
+POST_LAW = "邮政法第四十九条"
 APPEAL_RULE = "邮政用户申诉处理办法"
 K, C, B = Kind, Clock, Basis
 # (code, type, clock, basis, working minutes, calendar days, source[, further facts])

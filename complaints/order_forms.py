@@ -8,8 +8,8 @@ from django.utils.timezone import localtime, now
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
-from complaints.call_forms import CategorySelect, KindSelect
-from complaints.kinds import NEEDS_FINDING, WITHOUT_CATEGORY, Kind
+from complaints.call_forms import CategorySelect, KindSelect, check_kind
+from complaints.kinds import WITHOUT_CATEGORY, Kind
 from complaints.models import Category, Complaint, Outcome
 from crm.access.models import User
 from crm.org.models import Office
@@ -73,25 +73,37 @@ class AnswerForm(ActionForm):
 
 
 def office_named(typed: str) -> Office | None:
-    """An active office by its code or its whole name; nothing typed is none."""
+    """An active office by its code, its name, or a part of it that only one has; nothing
+    typed is none."""
     if not typed.strip():
         return None
     rows = Office.objects.active()
     found = rows.filter(code=typed.split()[0]).first()
     found = found or rows.filter(name=typed.strip()).first()
     if found is None:
+        alike = list(rows.filter(name__contains=typed.strip())[:4])
+        if len(alike) > 1:
+            names = "、".join(f"{row.code} {row.name}" for row in alike)
+            message = _("Several are called so: %(names)s")
+            raise forms.ValidationError(message % {"names": names})
+        found = alike[0] if alike else None
+    if found is None:
         raise forms.ValidationError(_("No office has this code or name."))
     return found
 
 
 def user_named(typed: str) -> User | None:
-    """An active user by their user name, also as `name (user.name)`."""
+    """An active user by their user name, as `name (user.name)`, or by a name that only
+    one has."""
     name = typed.strip().rsplit("(", 1)[-1].rstrip(")")
     if not name:
         return None
-    found = User.objects.filter(username=name, is_active=True).first()
+    people = User.objects.filter(is_active=True)
+    found = people.filter(username=name).first()
+    if found is None and people.filter(full_name=name).count() == 1:
+        found = people.get(full_name=name)
     if found is None:
-        raise forms.ValidationError(_("Nobody has this user name."))
+        raise forms.ValidationError(_("Nobody of this name works there."))
     return found
 
 
@@ -121,7 +133,8 @@ class AssignForm(ActionForm):
 
 class CheckForm(ActionForm):
     result = forms.ChoiceField(
-        label=gettext_lazy("The customer is"), choices=Outcome.Check.choices
+        label=gettext_lazy("The customer is"),
+        choices=[("", "—"), *Outcome.Check.choices],
     )
     satisfaction = forms.TypedChoiceField(
         label=gettext_lazy("Satisfaction, 5 is best"),
@@ -168,6 +181,11 @@ class ArchiveForm(ActionForm):
         label=gettext_lazy("No corrective action is needed"), required=False
     )
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in ("liability", "cause"):
+            self.fields[name].required = self.complaint.needs_finding
+
     def clean_liable_office(self) -> Office | None:
         return office_named(self.cleaned_data["liable_office"])
 
@@ -184,14 +202,11 @@ class ArchiveForm(ActionForm):
         wanted = named.get(typed.get("liability", ""))
         if wanted and not typed.get(wanted) and wanted not in self.errors:
             self.add_error(wanted, _("Say who."))
-        if self.complaint.kind in NEEDS_FINDING:
-            for name in ("liability", "cause"):
-                if not typed.get(name) and name not in self.errors:
-                    self.add_error(name, _("It is closed only with this."))
-            if not typed.get("measure") and not typed.get("none_needed"):
-                self.add_error(
-                    "measure", _("Say what is done, or tick that nothing is needed.")
-                )
+        has_measure = typed.get("measure") or typed.get("none_needed")
+        if self.complaint.needs_finding and not has_measure:
+            self.add_error(
+                "measure", _("Say what is done, or tick that nothing is needed.")
+            )
         return typed
 
     def given(self) -> dict[str, Any]:
@@ -225,9 +240,24 @@ class ConvertForm(ActionForm):
 
 class MergeForm(ActionForm):
     into = forms.CharField(
-        label=gettext_lazy("Number of the one that stays"), max_length=20
+        label=gettext_lazy("Number of the one that stays"),
+        max_length=20,
+        widget=forms.TextInput(attrs={"list": "alike", "autocomplete": "off"}),
+        help_text=gettext_lazy(
+            "Open ones of the same caller, customer or item are offered."
+        ),
+    )
+    sure = forms.BooleanField(
+        label=gettext_lazy("They belong together though caller and item differ"),
+        required=False,
     )
     note = forms.CharField(label=gettext_lazy("Note"), required=False, max_length=300)
+
+    def clean_into(self) -> str:
+        return self.cleaned_data["into"].split()[0].upper()
+
+    def given(self) -> dict[str, Any]:
+        return {name: self.cleaned_data[name] for name in ("into", "note", "sure")}
 
 
 class SplitForm(ActionForm):
@@ -243,7 +273,15 @@ class SplitForm(ActionForm):
         empty_label="—",
         widget=CategorySelect(attrs={"data-combo": True}),
     )
+    item_no = forms.CharField(
+        label=gettext_lazy("Item number"), max_length=30, required=False
+    )
     description = _words(gettext_lazy("The other matter"), least=5)
+
+    def clean(self) -> dict[str, Any]:
+        typed = super().clean() or {}
+        check_kind(self, typed)
+        return typed
 
 
 class AdoptForm(ActionForm):

@@ -6,9 +6,10 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib import messages
+from django.db.models import Q
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils.timezone import now
+from django.utils.timezone import localdate, now
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
@@ -18,10 +19,10 @@ from complaints.compensation import Rule
 from complaints.forms import FileForm
 from complaints.models import Claim, Complaint, Outcome, Presence
 from complaints.order_forms import FORMS, ActionForm, ChangeForm, SkipForm
-from complaints.workflow import open_actions
+from complaints.workflow import ACTIONS, open_actions
 from crm import text
 from crm.access.capabilities import AuthedRequest, may, needs
-from crm.access.models import User
+from crm.access.models import Posting, User
 from crm.access.once import once
 from crm.errors import Refused
 from crm.org.models import Office
@@ -77,6 +78,10 @@ def _actions(
             continue
         if name == "split" and not may(user, "complaint.create"):
             continue
+        if name == "claim" and complaint.owner_id == user.pk:
+            continue
+        if name == "return" and complaint.came_from is None:
+            continue
         form = given.get(name) or FORMS[name](
             complaint=complaint, user=user, auto_id=f"id_{name}_%s"
         )
@@ -116,8 +121,10 @@ def order_page(
 ) -> HttpResponse:
     at = now()
     dress([complaint], request.user, at)
-    actions = _actions(request.user, complaint, forms)
     lines = list(complaint.moves.select_related("by", "office"))
+    elsewhere = (m.office for m in lines if m.office_id != complaint.handling_office_id)
+    complaint.came_from = next(elsewhere, None)
+    actions = _actions(request.user, complaint, forms)
     outcome = Outcome.objects.filter(complaint=complaint)
     context = {
         "complaint": complaint,
@@ -127,8 +134,8 @@ def order_page(
         "milestones": complaint.milestones.all(),
         "at": at,
         "moves": lines,
-        "children": list(complaint.children.for_list()[:50]),
-        "duplicates": list(complaint.duplicates.all()[:50]),
+        "children": list(visible(request).filter(parent=complaint)[:50]),
+        "duplicates": list(visible(request).filter(merged_into=complaint)[:50]),
         "files": complaint.attachments.select_related("added_by"),
         "correction_form": forms.get("correction") or CorrectionForm(),
         "file_form": forms.get("file") or FileForm(),
@@ -139,6 +146,8 @@ def order_page(
         "more": [row for row in actions if row["name"] not in FIRST],
         "takes_calls": True,
         "offices": Office.objects.active().order_by("path")[:300],
+        "people": _people(complaint),
+        "alike": _alike(request, complaint),
         "may_move": _allowed(request.user, complaint, "complaint.move"),
         "sees_customer": complaint.customer_id
         and Customer.objects.visible_to(request.user)
@@ -146,6 +155,45 @@ def order_page(
         .exists(),
     }
     return render(request, "complaints/detail.html", context, status=status)
+
+
+def _people(complaint: Complaint) -> list[User]:
+    """Whom it may be handed to: those posted at its office, above and below."""
+    path = complaint.handling_office.path
+    near = Q(office__path__startswith=path) | Q(office__path__in=ancestry_of(path))
+    posted = Posting.objects.in_force(localdate()).filter(near)
+    posted = posted.filter(role__in=["agent", "handler", "supervisor"])
+    return list(User.objects.filter(pk__in=posted.values("user"))[:100])
+
+
+def ancestry_of(path: str) -> list[str]:
+    return [path[:end] for end in range(Office.steplen, len(path), Office.steplen)]
+
+
+def _alike(request: AuthedRequest, complaint: Complaint) -> list[Complaint]:
+    """Open ones of the same caller, customer or item: likely duplicates."""
+    same = Q(pk__in=[])
+    if complaint.customer_id:
+        same |= Q(customer=complaint.customer_id)
+    if complaint.item_no:
+        same |= Q(item_no=complaint.item_no)
+    if complaint.caller_index:
+        same |= Q(caller_index=complaint.caller_index)
+    rows = visible(request).open().filter(same).exclude(pk=complaint.pk)
+    return list(rows.order_by("-opened_at")[:10])
+
+
+@require_POST
+@needs("complaint.move")
+def reveal(request: AuthedRequest, ref: str) -> HttpResponse:
+    """The caller's whole number, to call back; counted and in the trail (B26)."""
+    complaint = get_object_or_404(visible(request), ref=ref)
+    try:
+        number = services.reveal_caller(complaint, by=request.user)
+    except Refused as refusal:
+        return render(request, "complaints/_number.html", {"refusal": str(refusal)})
+    shown = {"number": text.written_phone(number), "dial": number}
+    return render(request, "complaints/_number.html", shown)
 
 
 @needs("complaint.view")
@@ -185,6 +233,10 @@ def _do(
     else:
         done = handling.step(complaint, action, by=request.user, **given)
     seen = visible(request).filter(pk=done.pk).exists()
+    label = ACTIONS[action].label
+    messages.success(
+        request, _("%(ref)s: %(what)s – done.") % {"ref": done.ref, "what": label}
+    )
     if not seen:
         messages.success(request, _("%(ref)s has left your area.") % {"ref": done.ref})
     return done.get_absolute_url() if seen else "/complaints/"
@@ -202,6 +254,8 @@ def change(request: AuthedRequest, ref: str) -> HttpResponse:
         try:
             handling.change(complaint, by=request.user, shown=shown, typed=typed)
             return redirect(complaint)
+        except Refused as refusal:
+            form.add_error(None, str(refusal))
         except handling.Clash as clash:
             status = 409
             for name, there in clash.fields.items():
@@ -253,7 +307,7 @@ def presence(request: AuthedRequest, ref: str) -> HttpResponse:
     version = request.POST.get("version", "")
     context = {
         "others": list(others[:5]),
-        "is_old": version.isdecimal() and int(version) < complaint.version,
+        "is_old": version.isdecimal() and int(version[:9]) < complaint.version,
         "complaint": complaint,
     }
     return render(request, "complaints/_presence.html", context)

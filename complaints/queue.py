@@ -64,7 +64,7 @@ def skip(complaint: Complaint, *, by: User, reason: str) -> None:
     """Give back what `next_for` gave, with a reason that supervisors count; today it does
     not come to `by` again. Refused("queue.not_yours")."""
     complaint = locked(complaint)
-    if complaint.owner_id != by.pk:
+    if complaint.owner_id != by.pk or not complaint.is_open:
         raise Refused("queue.not_yours", _("This work order is not yours."))
     complaint.owner = None
     complaint.version += 1

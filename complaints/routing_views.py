@@ -69,7 +69,7 @@ def rules(request: AuthedRequest) -> HttpResponse:
 def usual(request: AuthedRequest) -> HttpResponse:
     """The usual rules for an office that has none."""
     mine = offices_of(request.user, "supervisor")
-    office = get_object_or_404(mine, code=request.POST.get("office", ""))
+    office = get_object_or_404(mine, code=_sent(request, "office"))
     if not routing.add_usual(office, by=request.user):
         messages.error(request, _("This office has rules already."))
     return redirect("complaints:routing")
@@ -83,6 +83,10 @@ def add_rule(request: AuthedRequest) -> HttpResponse:
         return _page(request, 422, rule=form)
     once(request, lambda: str(routing.save_rule(form.rule(), by=request.user).pk))
     return redirect("complaints:routing")
+
+
+def _sent(request: AuthedRequest, name: str) -> str:
+    return request.POST.get(name, "").replace("\0", "")
 
 
 def _rule(request: AuthedRequest, pk: int) -> RoutingRule:
@@ -102,7 +106,7 @@ def remove_rule(request: AuthedRequest, pk: int) -> HttpResponse:
 def save_desk(request: AuthedRequest) -> HttpResponse:
     """A new desk, or the members of one that the office has by this name."""
     mine = offices_of(request.user, "supervisor")
-    name, code = request.POST.get("name", ""), request.POST.get("office", "")
+    name, code = _sent(request, "name"), _sent(request, "office")
     old = Desk.objects.filter(office__in=mine, office__code=code, name=name).first()
     form = DeskForm(
         request.POST, instance=old, offices=mine, people=duty.under(request.user)

@@ -11,7 +11,18 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, override
 
 from complaints import clocks, routing
-from complaints.models import Attachment, Category, Complaint, ComplaintMove
+from complaints.kinds import NEEDS_FINDING
+from complaints.models import (
+    Attachment,
+    Call,
+    Category,
+    Claim,
+    CoHandler,
+    Complaint,
+    ComplaintMove,
+    Extension,
+    Outcome,
+)
 from complaints.workflow import CLOSED, State, may_move
 from crm import files, text
 from crm.access.capabilities import may, require
@@ -26,7 +37,7 @@ from crm.org.queries import calendar_of
 from customers.alerts import raise_complaint
 from customers.models import Customer
 from customers.records import note_maybe_phone
-from customers.services import add_timeline_entry
+from customers.services import add_timeline_entry, limit
 
 AT_ONCE = 3  # what ranks so high is told at once, not found in the list
 ARRIVED = gettext_noop("A new work order for you")  # translated when they are read
@@ -74,6 +85,7 @@ def drafted(
     complaint.desk, complaint.owner = way.desk, way.owner
     complaint.is_fast_lane = way.is_fast_lane
     complaint.rank = complaint.rank_now()
+    complaint.needs_finding = complaint.kind in NEEDS_FINDING
     return complaint
 
 
@@ -241,12 +253,29 @@ def locked(complaint: Complaint) -> Complaint:
     return related.get(pk=complaint.pk)
 
 
+REVEALS_PER_HOUR = 60  # a handler calls back no faster
+
+
+@transaction.atomic
+def reveal_caller(complaint: Complaint, *, by: User) -> str:
+    """The caller's number for a call back, in the trail before it is shown.
+
+    Refused("lookup.too_many") after 60 in an hour.
+    """
+    complaint = locked(complaint)
+    require_over(by, "complaint.move", complaint)
+    limit(by, "complaint.revealed", REVEALS_PER_HOUR, "lookup.too_many")
+    audit.record(by, "complaint.revealed", complaint, office=complaint.office)
+    return complaint.caller_phone
+
+
 def may_over(user: User, capability: str, complaint: Complaint) -> bool:
     """The handling office acts; the office that took it in, until it is accepted, and
-    its supervisors always; and whoever it was given to."""
+    its supervisors always; and members of the desk that has it."""
     if may(user, capability, complaint.handling_office):
         return True
-    if complaint.owner_id == user.pk and may(user, capability):
+    desk = complaint.desk_id and user.desks.filter(pk=complaint.desk_id)
+    if desk and may(user, capability) and desk.exists():
         return True
     over = [p.office for p in user.posts("supervisor")]
     is_supervisor = any(office.contains(complaint.office) for office in over)
@@ -312,6 +341,14 @@ def forget_customer(customer: Customer) -> None:
         attachment.path.unlink(missing_ok=True)
         attachment.delete()
     ComplaintMove.objects.filter(complaint__in=rows).update(note="")
+    Outcome.objects.filter(complaint__in=rows).update(
+        answer="", cause_note="", measure="—"
+    )
+    Extension.objects.filter(milestone__complaint__in=rows).update(reason="—")
+    CoHandler.objects.filter(complaint__in=rows).update(request="—", reply="")
+    Claim.objects.filter(complaint__in=rows).update(reason="—", decision="")
+    blank = {"number": "", "number_index": None, "looked_index": None, "draft": ""}
+    Call.objects.filter(complaint__in=rows).update(**blank, looked_item=None)
     rows.update(
         caller_name="",
         caller_phone="",

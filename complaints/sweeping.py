@@ -6,7 +6,6 @@ once for each clock, and one message a person and a sweep, however much is late.
 
 from collections import defaultdict
 
-from django.conf import settings
 from django.urls import reverse
 from django.utils.timezone import localdate, now
 from django.utils.translation import gettext_noop, override
@@ -23,6 +22,7 @@ from crm.org.queries import calendar_of
 
 LADDER_MINUTES = 240  # of working time, after which the next level is told
 SWEPT = 200
+HOUSE_LANGUAGE = "zh-hans"  # of who has chosen none
 SHOWN = 20  # lines of one message
 SOON = gettext_noop("Almost due")  # translated when they are read
 LATE = gettext_noop("Overdue")
@@ -91,7 +91,7 @@ def _upwards(office: Office) -> list[str]:
 
 def _send(user: User, subject: str, rows: list[Milestone]) -> None:
     """One message, in the reader's language, for all that one sweep has to tell."""
-    with override(user.language or settings.LANGUAGE_CODE):
+    with override(user.language or HOUSE_LANGUAGE):
         lines = [f"{row.complaint.ref} {row.get_kind_display()}" for row in rows]
     more = [f"+ {len(lines) - SHOWN}"] if len(lines) > SHOWN else []
     one = rows[0].complaint

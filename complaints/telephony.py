@@ -8,12 +8,14 @@ import hashlib
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.utils.dateparse import parse_datetime
 from django.utils.timezone import is_aware, now
+
+NEAR = timedelta(days=1)  # an exchange reports what happens, not history
 
 
 class NotUnderstood(ValueError):
@@ -43,7 +45,7 @@ def generic(said: dict[str, Any]) -> Event:
         kind=kind,
         call_id=_word(said, "call_id"),
         number=_word(said, "from", needed=False),
-        called=_word(said, "to", needed=False),
+        called=_word(said, "to", needed=False)[:20],
         extension=_word(said, "extension", needed=False),
         at=_moment(said.get("at")),
     )
@@ -65,7 +67,7 @@ def asterisk(said: dict[str, Any]) -> Event:
         kind=kind,
         call_id=_word(said, "Linkedid"),
         number=_word(said, "CallerIDNum", needed=False),
-        called=_word(said, "Exten", needed=False),
+        called=_word(said, "Exten", needed=False)[:20],
         extension=_word(said, "DestExten", needed=False),
         at=_moment(said.get("Timestamp")),
     )
@@ -86,7 +88,8 @@ def is_signed(body: bytes, signature: str) -> bool:
 
 def _word(said: dict[str, Any], name: str, *, needed: bool = True) -> str:
     value = said.get(name, "")
-    if not isinstance(value, str | int) or len(str(value)) > 64 or "\0" in str(value):
+    is_word = isinstance(value, str | int) and not isinstance(value, bool)
+    if not is_word or len(str(value)) > 64 or "\0" in str(value):
         raise NotUnderstood(f"{name}: a short text")
     if needed and not str(value):
         raise NotUnderstood(f"{name}: missing")
@@ -98,11 +101,13 @@ def _moment(value: Any) -> datetime:
     if value in (None, ""):
         return now()
     try:
+        if isinstance(value, bool):
+            raise ValueError
         if isinstance(value, int | float) or value.replace(".", "", 1).isdecimal():
             return datetime.fromtimestamp(float(value), UTC)
         found = parse_datetime(value)
     except (ValueError, AttributeError, OverflowError, OSError):
         found = None
-    if found is None or not is_aware(found):
-        raise NotUnderstood("at: a moment with its zone")
+    if found is None or not is_aware(found) or abs(found - now()) > NEAR:
+        raise NotUnderstood("at: a moment of today with its zone")
     return found

@@ -47,6 +47,7 @@ urlpatterns = [
     path("<str:ref>/finding/", claim_views.finding_add, name="finding_add"),
     path("<str:ref>/help/", claim_views.help_ask, name="help_ask"),
     path("<str:ref>/change/", order_views.change, name="change"),
+    path("<str:ref>/reveal/", order_views.reveal, name="reveal"),
     path("<str:ref>/skip/", order_views.skip, name="skip"),
     path("<str:ref>/presence/", order_views.presence, name="presence"),
     path("<str:ref>/correct/", views.correct, name="correct"),

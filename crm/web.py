@@ -4,6 +4,7 @@ import csv
 import logging
 import uuid
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -17,8 +18,8 @@ from django.db.models.fields.tuple_lookups import (
     TupleLessThan,
 )
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
-from django.shortcuts import render
-from django.urls import reverse
+from django.shortcuts import redirect, render
+from django.urls import Resolver404, resolve, reverse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
@@ -53,7 +54,23 @@ class AnswerMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         answer = self.get_response(request)
+        if answer.status_code == 405 and request.method == "GET":
+            answer = self.upwards(request, answer)
         answer.headers.setdefault("Cache-Control", "no-store")
+        return answer
+
+    def upwards(self, request: HttpRequest, answer: HttpResponse) -> HttpResponse:
+        """An address that is only posted to, opened by hand (a page of errors loaded anew,
+        the language changed there): the nearest page above it."""
+        parts = request.path.strip("/").split("/")
+        if parts[0] in ("api", "hooks"):
+            return answer
+        while len(parts) > 1:
+            parts.pop()
+            path = "/" + "/".join(parts) + "/"
+            with suppress(Resolver404):
+                resolve(path)
+                return redirect(path)
         return answer
 
     def process_exception(

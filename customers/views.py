@@ -1,5 +1,7 @@
 """Customer list, search, page, and the panels other apps' pages show."""
 
+import re
+
 from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpResponse
@@ -74,6 +76,9 @@ def _cell(row: Customer, name: str) -> str:
     return value or "—"
 
 
+WORK_ORDER = re.compile(r"C-\d{8}-\d{6}")  # its page is complaints', by name
+
+
 @needs("customer.view")
 def search(request: AuthedRequest) -> HttpResponse:
     """Find by any scrap; a single hit opens at once.
@@ -84,6 +89,8 @@ def search(request: AuthedRequest) -> HttpResponse:
     if request.method == "POST":
         query = request.POST.get("q", "").replace("\x00", "").strip()[:60]
         request.session["search"] = ""
+        if WORK_ORDER.fullmatch(query.upper()):
+            return redirect("complaints:detail", query.upper())
         if ending := ending_of(query):
             try:
                 services.search_by_ending(ending, by=request.user)

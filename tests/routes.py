@@ -184,6 +184,7 @@ ROUTES = {
     "complaints:decide_extension": Route("complaint.extend", "post", "extension"),
     "complaints:act": Route("complaint.view", "post", "order_act"),
     "complaints:change": Route("complaint.move", "post", "complaint"),
+    "complaints:reveal": Route("complaint.move", "post", "complaint"),
     "complaints:skip": Route("complaint.move", "post", "complaint"),
     "complaints:presence": Route("complaint.view", "post", "complaint"),
     "complaints:claims": Route("claim.view"),

@@ -71,7 +71,9 @@ class Call(models.Model):
     opened_at = models.DateTimeField(null=True)  # its form
     draft = EncryptedText()
     saved_at = models.DateTimeField(null=True)
-    looked_index = models.BinaryField(max_length=32, null=True)  # asked for already
+    # The number and the item that were asked for already: counted once a call.
+    looked_index = models.BinaryField(max_length=32, null=True)
+    looked_item = models.BinaryField(max_length=32, null=True)
     complaint = models.ForeignKey(
         Complaint, models.PROTECT, null=True, related_name="calls"
     )

@@ -54,6 +54,7 @@ class Outcome(models.Model):
     answer = models.TextField(blank=True)
     told_at = models.DateTimeField(null=True)  # R-CMP-23
     told_how = models.CharField(max_length=8, choices=How, blank=True)
+    answered_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     liability = models.CharField(max_length=8, choices=Liability, blank=True)
     cause = models.CharField(max_length=10, choices=Cause, blank=True)
     cause_note = models.CharField(max_length=300, blank=True)

@@ -28,12 +28,12 @@ CLOSED_VALUES = ["archived", "cancelled", "merged"]
 
 class ComplaintQuerySet(ScopedQuerySet):
     def rule(self, user: User) -> Q:
-        """Agents: their bureau's; handlers: assigned to their office; both: given to
-        them; managers: of their portfolio; supervisors: the subtree."""
+        """Agents: their bureau's; handlers: assigned to their office; both: of their
+        desks; managers: of their portfolio; supervisors: the subtree."""
         found = subtree(user, "agent", "supervisor")
         found |= subtree(user, "handler", "supervisor", lookup="handling_office")
         if user.posts("agent", "handler", "supervisor"):
-            found |= Q(owner=user)  # given to them, wherever it is
+            found |= Q(desk__in=user.desks.values("pk"))  # their desk's, wherever it is
             helping = subtree(user, "handler", "supervisor", lookup="office")
             helpers = apps.get_model("complaints", "CoHandler").objects
             asked = helpers.filter(helping).values("complaint")
@@ -103,6 +103,8 @@ class Complaint(models.Model):
     is_forwarded = models.BooleanField(default=False)  # by the State Post Bureau
     is_upheld = models.BooleanField(null=True)  # verified as true, or not
     is_violation = models.BooleanField(default=False)  # of the rules, and serious
+    # Closed only with liability, cause and measure; once so, so for good (handling.py).
+    needs_finding = models.BooleanField(default=False)
     state = models.CharField(max_length=12, choices=State, default=State.NEW)
     opened_at = models.DateTimeField()
     due_at = models.DateTimeField(null=True)

@@ -1,5 +1,7 @@
 """Shifts and absences of the people of one's area."""
 
+from datetime import timedelta
+
 from django import forms
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -17,6 +19,8 @@ from crm.access.once import once
 class DutyForm(forms.ModelForm):
     """A person of one's area, from and to."""
 
+    longest: timedelta
+
     def __init__(self, *args, people, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         self.fields["user"].queryset = people
@@ -24,12 +28,18 @@ class DutyForm(forms.ModelForm):
     def clean(self):
         typed = super().clean()
         begins, ends = (typed.get(name) for name in self.Meta.fields[1:3])
-        if begins and ends and ends < begins:
-            self.add_error(self.Meta.fields[2], _("It ends before it begins."))
+        if begins and not 2000 <= begins.year <= 2100:
+            self.add_error(self.Meta.fields[1], _("This year is far away."))
+        elif begins and ends and not begins <= ends <= begins + self.longest:
+            self.add_error(
+                self.Meta.fields[2], _("It ends before it begins, or too late.")
+            )
         return typed
 
 
 class ShiftForm(DutyForm):
+    longest = timedelta(hours=24)
+
     class Meta:
         model = Shift
         fields = ["user", "starts_at", "ends_at"]
@@ -40,6 +50,8 @@ class ShiftForm(DutyForm):
 
 
 class AbsenceForm(DutyForm):
+    longest = timedelta(days=366)
+
     class Meta:
         model = Absence
         fields = ["user", "first_day", "last_day", "reason"]

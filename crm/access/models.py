@@ -2,7 +2,7 @@
 
 import uuid
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import Any, Self
 
@@ -12,6 +12,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.timezone import localdate
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from crm.access.roles import Role
 from crm.fields import EncryptedText
@@ -200,7 +201,10 @@ class Shift(models.Model):
     """Hours in which somebody works. Who has none is taken to work in office hours."""
 
     user = models.ForeignKey(
-        User, models.CASCADE, related_name="shifts", verbose_name=_("person")
+        User,
+        models.CASCADE,
+        related_name="shifts",
+        verbose_name=pgettext_lazy("duty", "person"),
     )
     starts_at = models.DateTimeField(_("from"))
     ends_at = models.DateTimeField(_("to"))
@@ -209,7 +213,12 @@ class Shift(models.Model):
         ordering = ["starts_at"]
         constraints = [
             models.CheckConstraint(
-                name="shift_forward", condition=Q(ends_at__gt=F("starts_at"))
+                name="shift_forward",
+                condition=Q(
+                    ends_at__gt=F("starts_at"),
+                    ends_at__lte=F("starts_at") + timedelta(hours=24),
+                    starts_at__gte=datetime(2000, 1, 1, tzinfo=UTC),
+                ),
             ),
             models.UniqueConstraint(name="shift_once", fields=["user", "starts_at"]),
         ]
@@ -222,11 +231,16 @@ class Absence(models.Model):
     """Days on which somebody is away: leave, illness, training."""
 
     user = models.ForeignKey(
-        User, models.CASCADE, related_name="absences", verbose_name=_("person")
+        User,
+        models.CASCADE,
+        related_name="absences",
+        verbose_name=pgettext_lazy("duty", "person"),
     )
     first_day = models.DateField(_("from"))
     last_day = models.DateField(_("to"))
-    reason = models.CharField(_("reason"), max_length=60, blank=True)
+    reason = models.CharField(
+        pgettext_lazy("duty", "reason"), max_length=60, blank=True
+    )
 
     class Meta:
         ordering = ["first_day"]

@@ -53,7 +53,7 @@
     input.addEventListener("input", (e) => { e.stopPropagation(); if (!e.isComposing) draw(); });
     input.addEventListener("change", (e) => e.stopPropagation());
     input.addEventListener("compositionend", draw);
-    input.addEventListener("blur", shut);
+    input.addEventListener("blur", () => { const typed = input.value; shut(); input.placeholder = typed !== input.value && !list.children.length ? `“${typed}” ?` : ""; });
     input.addEventListener("keydown", (e) => {
       if (e.isComposing || e.ctrlKey || e.metaKey) return;
       if (e.key === "ArrowDown" || e.key === "ArrowUp") { e.preventDefault(); if (list.hidden) draw(); else { at = (at + (e.key === "ArrowDown" ? 1 : -1) + shown.length) % shown.length; mark(); } }
@@ -88,6 +88,8 @@
       }).catch(() => { said.textContent = said.dataset.lost; });
     };
     setInterval(keep, 5000);
+    let rest;
+    form.addEventListener("input", () => { clearTimeout(rest); rest = setTimeout(keep, 1200); });
     addEventListener("pagehide", keep);
     document.addEventListener("visibilitychange", () => { if (document.hidden) keep(); });
     form.addEventListener("submit", () => { sent = true; });
@@ -105,6 +107,7 @@
       const radio = digits.querySelectorAll('input[type="radio"]')[Number(e.key) - 1];
       if (radio) { e.preventDefault(); radio.checked = true; digits.requestSubmit(); }
     }
+    if (e.key === "F1") { e.preventDefault(); document.getElementById("keys").showModal(); }
     if (e.key === "F8") {
       const link = document.querySelector("[data-answer]");
       if (link) { e.preventDefault(); link.click(); }

@@ -123,6 +123,8 @@ def test_a_reminder_instead_of_a_second_complaint(cast, lin):
     opened = make.complaint(cast.lin, cast.wuhan, caller_phone="13900000001")
     form = lin.get(reverse("complaints:new")).url
     data = typed(nudge=opened.ref, description="又来电催")
+    assert lin.post(form, data).status_code == 404  # not before the number is looked up
+    lin.post(form + "look/", data)
     lin.post(form, data)
     lin.post(form, data)  # the button twice
     opened.refresh_from_db()
@@ -171,7 +173,7 @@ def test_a_call_may_end_without_a_work_order(cast, lin):
 
 def test_each_type_asks_for_what_it_needs(cast, lin):
     form = lin.get(reverse("complaints:new")).url
-    wrong = lin.post(form, typed(kind="recall", subcategory=""))
+    wrong = lin.post(form, typed(kind="recall", subcategory=""), follow=True)
     assert "Which item?" in wrong.content.decode()
     assert wrong.status_code == 422
     lin.post(form, typed(kind="recall", subcategory="", item_no="ra 123456785 cn"))

@@ -102,7 +102,9 @@ def test_bad_input_comes_back_with_what_was_typed(
     cast, caller, client, field, value, said
 ):
     make.sign_in(client, cast.lin)
-    answer = client.post(opened(client), form(item_no="1055KEEP", **{field: value}))
+    answer = client.post(
+        opened(client), form(item_no="1055KEEP", **{field: value}), follow=True
+    )
     page = answer.content.decode()
     assert answer.status_code == 422
     assert said in page

@@ -105,7 +105,7 @@ def test_handed_over_it_is_the_other_offices_work_and_they_are_told(cast, order)
     )
     assert (order.handling_office, order.owner) == (cast.yichang, cast.mei)
     assert Message.objects.get(to_user=cast.mei).subject == handling.HANDED
-    with pytest.raises(Refused, match="does not work there"):
+    with pytest.raises(Refused, match="of this name works there"):
         handling.assign(
             order, by=cast.mei, office=cast.yichang, owner=cast.yong, note="x"
         )

@@ -60,6 +60,10 @@ def test_what_cannot_be_merged_is_said(cast, pair):
     third = make.complaint(cast.lin, cast.wuhan)
     with pytest.raises(Refused, match="is closed"):
         joining.merge(third, by=cast.yong, into=second.ref, note="")
+    odd = make.complaint(cast.lin, cast.wuhan, caller_phone="13911113333")
+    with pytest.raises(Refused, match="Caller, customer and item differ"):
+        joining.merge(odd, by=cast.yong, into=third.ref, note="")
+    joining.merge(odd, by=cast.yong, into=third.ref, note="", sure=True)
     with pytest.raises(Refused, match="duplicates of its own"):
         joining.merge(first, by=cast.yong, into=third.ref, note="")
 
@@ -185,7 +189,7 @@ def test_who_is_away_or_off_shift_is_given_nothing(cast):
     assert duty.on_duty(people, at) == [other]
     Shift.objects.create(user=other, starts_at=at + day, ends_at=at + 2 * day)
     assert duty.on_duty(people, at) == []
-    Shift.objects.create(user=other, starts_at=at - day, ends_at=at + day / 2)
+    Shift.objects.create(user=other, starts_at=at - day / 2, ends_at=at + day / 4)
     assert duty.on_duty(people, at) == [other]
     rule = RoutingRule(office=cast.wuhan, position=1, target="taker", gives_person=True)
     routing.save_rule(rule, by=cast.chen)
