@@ -139,6 +139,21 @@ class Browser:
     def get(self, path: str) -> str:
         return self.opener.open(self.address + path, timeout=20).read().decode()
 
+    def log(self, phone: str) -> str:
+        """Log a complaint on the call screen; the address it leads to."""
+        with self.opener.open(self.address + "/complaints/new/", timeout=20) as answer:
+            form, page = answer.url.removeprefix(self.address), answer.read().decode()
+        late = re.search(r'<option value="(\d+)"[^>]*data-keys="101 ', page)
+        self.post(
+            form,
+            phone=phone,
+            kind="complaint",
+            subcategory=late.group(1),
+            channel="hotline",
+            description="邮件没有送到。",
+        )
+        return self.url
+
     def post(self, path: str, form: str = "", **data: str) -> str:
         """Post to `path` with the token of the page `form` (or of `path` itself)."""
         page = self.get(form or path)
