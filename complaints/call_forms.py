@@ -32,7 +32,7 @@ def _keys(label: Any) -> tuple[str, ...]:
         chinese = str(label)
     with override("en"):
         english = str(label).lower()
-    return (chinese, *text.pinyin_of(chinese), english)
+    return (chinese, *text.pinyin_of(chinese, is_name=False), english)
 
 
 class CategorySelect(forms.Select):

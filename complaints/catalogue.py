@@ -70,7 +70,7 @@ SEEDS: tuple[tuple, ...] = (
 def seeds() -> list[Category]:
     rows = []
     for code, group, name, name_zh, *more in SEEDS:
-        pinyin, initials = text.pinyin_of(name_zh)
+        pinyin, initials = text.pinyin_of(name_zh, is_name=False)
         script, script_zh = SCRIPTS[group]
         facts = more[0] if more else {}
         rows.append(

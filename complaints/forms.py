@@ -1,13 +1,16 @@
 """Forms of the complaint pages."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django import forms
+from django.core import validators
 from django.db.models import QuerySet
+from django.utils.timezone import make_aware
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
-from complaints.kinds import Group, Kind
+from complaints import reports
+from complaints.kinds import Channel, Group, Kind
 from complaints.workflow import State
 from crm.access.models import User
 
@@ -20,6 +23,17 @@ VIEWS = (
     ("all", gettext_lazy("All")),
 )
 ANY = ("", gettext_lazy("Any"))
+
+
+BOUNDS = [
+    validators.MinValueValidator(date(2000, 1, 1)),
+    validators.MaxValueValidator(date(2100, 1, 1)),
+]
+
+
+def start_of(first: date) -> datetime:
+    """Midnight of a day, here."""
+    return make_aware(datetime.combine(first, time()))
 
 
 class ListFilter(forms.Form):
@@ -39,6 +53,15 @@ class ListFilter(forms.Form):
     )
     office = forms.ModelChoiceField(queryset=None, required=False, to_field_name="code")
     days = forms.IntegerField(required=False, min_value=0, max_value=9999)
+    # What reports open: the rows behind a figure.
+    channel = forms.ChoiceField(required=False, choices=[ANY, *Channel.choices])
+    handled = forms.CharField(required=False, max_length=20)
+    agent = forms.CharField(required=False, max_length=60)
+    mark = forms.ChoiceField(
+        required=False, choices=[(name, row[0]) for name, row in reports.MARKS.items()]
+    )
+    since = forms.DateField(required=False, validators=BOUNDS)
+    until = forms.DateField(required=False, validators=BOUNDS)
 
     def __init__(self, *args: Any, offices: QuerySet, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -54,9 +77,16 @@ class ListFilter(forms.Form):
             "law": lambda: rows.past_the_law(at),
             "all": lambda: rows,
         }.get(chosen["view"], rows.open)()
-        for name in ("kind", "category", "state"):
+        named = {"handled": "handling_office__code", "agent": "created_by__username"}
+        for name in ("kind", "category", "state", "channel", "handled", "agent"):
             if chosen[name]:
-                rows = rows.filter(**{name: chosen[name]})
+                rows = rows.filter(**{named.get(name, name): chosen[name]})
+        rows = reports.marked(rows, chosen["mark"])
+        if chosen["since"]:
+            rows = rows.filter(opened_at__gte=start_of(chosen["since"]))
+        if chosen["until"]:
+            end = start_of(chosen["until"] + timedelta(days=1))
+            rows = rows.filter(opened_at__lt=end)
         if chosen["days"] is not None:
             rows = rows.filter(opened_at__gte=at - timedelta(days=chosen["days"]))
         if chosen["office"]:

@@ -341,6 +341,7 @@ class ChangeForm(forms.ModelForm):
             "mood",
             "demand",
             "is_forwarded",
+            "is_upheld",
             "is_violation",
         ]
         labels = {
@@ -351,6 +352,7 @@ class ChangeForm(forms.ModelForm):
             "mood": gettext_lazy("Mood"),
             "demand": gettext_lazy("What the customer wants"),
             "is_forwarded": gettext_lazy("Forwarded by the State Post Bureau"),
+            "is_upheld": gettext_lazy("Verified as true"),
             "is_violation": pgettext_lazy(
                 "work order", "Serious violation of the rules"
             ),

@@ -7,6 +7,7 @@ from complaints import (
     claim_views,
     clock_views,
     order_views,
+    report_views,
     routing_views,
     views,
 )
@@ -39,6 +40,8 @@ urlpatterns = [
         name="finding_step",
     ),
     path("help/<int:pk>/<slug:step>/", claim_views.help_step, name="help_step"),
+    path("report/", report_views.report, name="report"),
+    path("report/regulator/", report_views.regulator, name="regulator"),
     path("next/", order_views.take_next, name="next"),
     path("<str:ref>/", order_views.detail, name="detail"),
     path("<str:ref>/working/", clock_views.working, name="working"),

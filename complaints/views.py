@@ -43,10 +43,22 @@ def complaint_list(request: AuthedRequest) -> HttpResponse:
         "view": view,
         "views": VIEWS,
         "form": form,
+        "kept": _kept(form),
         "may_create": may(request.user, "complaint.create"),
         "month": localdate(),
     }
     return render(request, "complaints/list.html", context)
+
+
+def _kept(form: ListFilter) -> list[tuple[str, str, str]]:
+    """What a report narrowed the list by: (name, value, words)."""
+    found = []
+    for name in ("channel", "handled", "agent", "mark", "since", "until"):
+        value = form.cleaned_data[name]
+        words = dict(getattr(form.fields[name], "choices", [])).get(value, value)
+        if value:
+            found.append((name, str(value), str(words)))
+    return found
 
 
 @require_POST

@@ -129,10 +129,11 @@ def _syllables(name: str) -> list[str]:
     return [part for word in mmseg.cut(name) for part in _spoken(word)]
 
 
-def pinyin_of(name: str) -> tuple[str, str]:
-    """(full, initials) in lower ASCII letters: `王秀英` → ("wangxiuying", "wxy")."""
+def pinyin_of(name: str, *, is_name: bool = True) -> tuple[str, str]:
+    """(full, initials) in lower ASCII letters: `王秀英` → ("wangxiuying", "wxy"). A name
+    begins with a surname, which some characters read differently; a word does not."""
     syllables = _syllables(name)
-    if name[:1] in SURNAMES and len(name) <= 4:
+    if is_name and name[:1] in SURNAMES and len(name) <= 4:
         syllables[0] = SURNAMES[name[0]]
     letters = [re.sub(r"[^a-z0-9]", "", part.lower()) for part in syllables]
     full = "".join(letters)

@@ -108,6 +108,12 @@ MENU = (
     MenuEntry(_("Alerts"), "customers:alerts", "bell-ring", "alert.view"),
     MenuEntry(_("Take a call"), "complaints:new", "headset", "complaint.create"),
     MenuEntry(_("Work orders"), "complaints:list", "inbox", "complaint.view"),
+    MenuEntry(
+        _("Work orders in figures"),
+        "complaints:report",
+        "chart-column",
+        "report.view",
+    ),
     MenuEntry(_("Claims"), "complaints:claims", "banknote", "claim.view"),
     MenuEntry(_("Findings"), "complaints:findings", "gavel", "finding.rule"),
     MenuEntry(_("Buck-passing"), "complaints:suspicions", "scale", "complaint.judge"),

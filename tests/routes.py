@@ -187,6 +187,8 @@ ROUTES = {
     "complaints:reveal": Route("complaint.move", "post", "complaint"),
     "complaints:skip": Route("complaint.move", "post", "complaint"),
     "complaints:presence": Route("complaint.view", "post", "complaint"),
+    "complaints:report": Route("report.view"),
+    "complaints:regulator": Route("report.view"),
     "complaints:claims": Route("claim.view"),
     "complaints:claim_propose": Route("claim.propose", "post", "complaint"),
     "complaints:claim_step": Route("claim.view", "post", "claim_step"),

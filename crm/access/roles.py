@@ -44,6 +44,7 @@ CAPABILITIES: dict[str, set[Role]] = {
     "complaint.nudge": {A, M, S},
     "complaint.check": {A, S},  # follow-up and archive: not by who answered
     "complaint.judge": {S},  # buck-passing
+    "report.view": {S},
     "claim.propose": {A, H, S},
     "claim.view": {A, H, S},
     "claim.decide": {S},

@@ -36,6 +36,7 @@ def test_every_page_carries_the_headers_and_names_no_foreign_host(cast, client):
             if route.method != "get" or name in (
                 "complaints:download",
                 "complaints:clock_export",
+                "complaints:regulator",
                 "customers:contract_file",
                 "customers:recipient_report",
                 "customers:movement_file",
