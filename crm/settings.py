@@ -69,6 +69,7 @@ INSTALLED_APPS = [
     "crm.access",
     "crm.notify",
     "crm.transfer",
+    "crm.improvement",
     "crm.dashboards",
     "customers",
     "complaints",

@@ -9,6 +9,7 @@ urlpatterns = [
     path("inbox/", include("crm.notify.urls")),
     path("imports/", include("crm.transfer.urls")),
     path("kpi/", include("crm.dashboards.urls")),
+    path("feedback/", include("crm.improvement.urls")),
     path("customers/", include("customers.urls")),
     path("complaints/", include("complaints.urls")),
     path("", include("complaints.call_urls")),

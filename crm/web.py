@@ -155,6 +155,9 @@ MENU = (
     MenuEntry(
         _("Data protection"), "customers:retention", "shield-check", "customer.erase"
     ),
+    MenuEntry(
+        _("Front-line feedback"), "improvement:mine", "lightbulb", "feedback.submit"
+    ),
     MenuEntry(_("Imports"), "transfer:list", "file-up", "transfer.import"),
     MenuEntry(_("Users"), "access:users", "user-cog", "user.manage"),
     MenuEntry(_("Offices"), "access:offices", "network", "office.manage"),

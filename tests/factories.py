@@ -23,6 +23,8 @@ from complaints.models import Claim, Complaint
 from complaints.services import create_complaint
 from crm.access.models import Posting, User
 from crm.access.roles import Role
+from crm.improvement.models import Feedback
+from crm.improvement.services import submit
 from crm.jobs.models import Job
 from crm.jobs.running import run_inline
 from crm.org import holidays
@@ -298,6 +300,16 @@ def claim(row: Complaint, by: User, **facts) -> Claim:
         **facts,
     }
     return claims.propose(row, by=by, **facts)
+
+
+def feedback(by: User, where: Office, **facts) -> Feedback:
+    facts = {
+        "kind": "problem",
+        "title": "面单打印模糊",
+        "text": "网点打印机老化，面单条码扫不出来。",
+        **facts,
+    }
+    return submit(by=by, office=where, **facts)
 
 
 def look_up(client: Client, phone: str) -> HttpResponse:

@@ -160,6 +160,12 @@ ROUTES = {
     "customers:reveal": Route("customer.reveal", "post", "phone"),
     "complaints:list": Route("complaint.view"),
     "complaints:new": Route("complaint.create"),
+    "improvement:mine": Route("feedback.submit"),
+    "improvement:detail": Route(
+        "feedback.submit", of="feedback", rows_for="agent supervisor"
+    ),
+    "improvement:decide": Route("feedback.decide", "post", "feedback"),
+    "improvement:bulletin": Route("feedback.decide"),
     "call:pop": Route("complaint.create"),
     "call:ringing": Route("complaint.create"),
     "call:seat": Route("complaint.create", "post"),
@@ -302,6 +308,7 @@ def things(cast, where, owner, agent) -> dict:
     extension = extensions.ask(promise, by=handler, until_at=later, reason="等待回音")
     return {
         "call": {"token": open_call(by=agent, office=where).token},
+        "feedback": {"pk": make.feedback(agent, where).pk},
         "order_act": {"ref": complaint.ref, "action": "note"},
         "claim_step": {"pk": claim.pk, "step": "pay"},
         "finding_step": {"pk": finding.pk, "step": "object"},
@@ -379,6 +386,7 @@ MISSING = {
             "extension",
             "routing_rule",
             "suspicion",
+            "feedback",
         ],
         {"pk": 99999999},
     ),

@@ -59,6 +59,9 @@ CAPABILITIES: dict[str, set[Role]] = {
     "clock.export": {S},
     "limit.view": {A, H, S},
     "limit.edit": {S},
+    # Everybody at the front line and behind it has a say (R-CMP-41).
+    "feedback.submit": {A, H, M, S, Role.ANALYST, Role.IMPORTER},
+    "feedback.decide": {S},
     "kpi.view": {S, Role.ANALYST},
     "kpi.compute": {S},
     "kpi.drill": {S},

@@ -17,6 +17,9 @@ PAGES = {
         "/complaints/{ref}/",
         "/complaints/{ref}/working/",
         "/complaints/limits/",
+        "/feedback/",
+        "/feedback/{feedback}/",
+        "/feedback/bulletin/",
         "/complaints/report/",
         "/complaints/claims/",
         "/complaints/findings/",
@@ -87,6 +90,7 @@ def test_pages_are_accessible_and_fit(site, place, width, theme, language):
         "entry": make.entry(place.wuhan).pk,
         "pair": make.pair(customer, make.customer(place.wuhan)).pk,
         "alert": make.alert(customer).pk,
+        "feedback": make.feedback(place.lin, place.wuhan).pk,
         "call": open_call(by=place.chen, office=place.wuhan).token,
     }
     make.judged(customer)

@@ -33,7 +33,7 @@ def headers_of(browser: Browser) -> dict[str, str]:
     return {
         "Content-Type": "application/json",
         "Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items()),
-        "X-CSRFToken": cookies["csrftoken"],
+        "X-CSRFToken": cookies["csrf"],
         "Referer": browser.address,
     }
 
