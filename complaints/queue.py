@@ -3,6 +3,8 @@
 Source: anchors.md 5.1 (14), R-CMP-39, R-CMP-49.
 """
 
+from collections.abc import Iterator
+
 from django.db import transaction
 from django.db.models import Q
 from django.utils.timezone import now
@@ -19,12 +21,14 @@ from crm.errors import Refused
 WORTH_ASKING = sorted(AT_WORK - {State.SUSPENDED})
 
 
-def _mine(user: User) -> Q:
-    """What `user` may be given: of their desks, and of the offices where they handle or
-    take work, as far as no desk has it."""
-    offices = [p.office_id for p in user.posts("agent", "handler", "supervisor")]
-    desks = Q(desk__in=user.desks.values("pk"))
-    return desks | Q(desk=None, handling_office__in=offices)
+def _sources(user: User) -> Iterator[Q]:
+    """Where work for `user` comes from: each of their desks, and each office where they
+    handle or take work, as far as no desk has it. COST: one index walk each."""
+    for desk in user.desks.values_list("pk", flat=True):
+        yield Q(desk=desk)
+    offices = {p.office_id for p in user.posts("agent", "handler", "supervisor")}
+    for office in sorted(offices):
+        yield Q(desk=None, handling_office=office)
 
 
 @transaction.atomic
@@ -46,10 +50,13 @@ def next_for(user: User) -> Complaint | None:
     found = rows.filter(owner=user).order_by(*order).first()
     if found is not None:
         return found
-    free = rows.filter(_mine(user), owner=None).order_by(*order)
-    found = free.select_for_update(skip_locked=True, of=("self",)).first()
-    if found is None:
+    free = rows.filter(owner=None).order_by(*order)
+    free = free.select_for_update(skip_locked=True, of=("self",))
+    firsts = [free.filter(source).first() for source in _sources(user)]
+    waiting = [row for row in firsts if row is not None]
+    if not waiting:
         return None
+    found = min(waiting, key=lambda row: (row.rank, row.due_at, row.pk))
     found.owner = user
     found.version += 1
     found.save(update_fields=["owner", "version"])

@@ -193,12 +193,13 @@ def effects_of(office: Office, month: date) -> list[Effect]:
     """
     rows = ServiceEffect.objects.filter(
         month=month, office__path__startswith=office.path
-    ).values("action", "band", "customers", "stayed", "before", "after")
+    ).values_list("action", "band", "customers", "stayed", "before", "after")
     bands: dict[tuple[str, int], list[float]] = {}
-    for row in rows:
-        sums = bands.setdefault((row["action"], row["band"]), [0.0] * 4)
-        for place, name in enumerate(("customers", "stayed", "before", "after")):
-            sums[place] += float(row[name])  # type: ignore[literal-required]
+    for action, band, customers, stayed, before, after in rows:
+        sums = bands.setdefault((action, band), [0.0] * 4)
+        figures = (float(customers), float(stayed), float(before), float(after))
+        for place, figure in enumerate(figures):
+            sums[place] += figure
     return [
         found
         for action in ServiceEffect.Action.values

@@ -163,15 +163,21 @@ class Complaint(models.Model):
                 fields=["due_at", "id"],
                 condition=Q(due_at__isnull=False),
             ),
+            # The queues (queue.py): what nobody has, of an office or of a desk; one's own.
             models.Index(
-                name="complaint_open_queue",
-                fields=["handling_office", "rank", "due_at"],
-                condition=Q(due_at__isnull=False),
+                name="complaint_free",
+                fields=["handling_office", "rank", "due_at", "id"],
+                condition=Q(due_at__isnull=False, owner=None, desk=None),
             ),
             models.Index(
-                name="complaint_owner",
-                fields=["owner", "due_at"],
-                condition=Q(owner__isnull=False),
+                name="complaint_free_desk",
+                fields=["desk", "rank", "due_at", "id"],
+                condition=Q(due_at__isnull=False, owner=None, desk__isnull=False),
+            ),
+            models.Index(
+                name="complaint_own",
+                fields=["owner", "rank", "due_at", "id"],
+                condition=Q(due_at__isnull=False, owner__isnull=False),
             ),
             models.Index(fields=["office", "-opened_at"], name="complaint_office"),
             models.Index(

@@ -1,21 +1,24 @@
 """Work orders of the demo province, of every type and in every state."""
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 from random import Random
+from typing import Any
 
 from django.db import connection
 from django.utils.timezone import now
 from django.utils.translation import override
 
-from complaints import clocks
+from complaints import claims, clocks, findings
 from complaints.kinds import Kind
-from complaints.models import Category, Complaint, ComplaintMove, Desk
+from complaints.models import BuckPassing, Category, Complaint, ComplaintMove, Desk
 from complaints.routing import add_usual
 from complaints.workflow import CLOSED, State
 from crm import text
 from crm.access.models import User
 from crm.demo import province
 from crm.fields import blind_index
+from crm.improvement.services import decide, submit
 from crm.org.calendar import WorkCalendar
 from crm.org.models import Office
 from crm.org.queries import calendar_of
@@ -93,6 +96,8 @@ def seed(
     ComplaintMove.objects.bulk_create([step for steps in moves for step in steps])
     TimelineEntry.objects.bulk_create([_entry(row) for row in rows])
     add_usual(offices[province.PROVINCE[0]], by=users["supervisor.hubei"])
+    _money(rows, users)
+    _feedback(users, offices)
     desk = Desk.objects.create(name="大客户专席", office=offices["420100"])
     desk.members.add(agent)
     with connection.cursor() as cursor:
@@ -163,3 +168,47 @@ def _entry(row: Complaint) -> TimelineEntry:
             is_open=row.is_open,
             source=f"complaint:{row.pk}",
         )
+
+
+def _money(rows: list[Complaint], users: dict[str, User]) -> None:
+    """Claims at each step, a finding objected to, a suspicion to be judged."""
+    handler, boss = users["handler.wuhan"], users["supervisor.wuhan"]
+    ours = [row for row in rows if row.handling_office.code == "420100"]
+    claimed = iter(ours[:6])
+    facts: dict[str, Any] = {
+        "regime": "universal",
+        "damage": "lost",
+        "postage": Decimal(18),
+    }
+    for loss in (30, 120, 400):
+        claims.propose(next(claimed), by=handler, loss=Decimal(loss), **facts)
+    paid = claims.propose(next(claimed), by=handler, loss=Decimal(50), **facts)
+    claims.decide(paid, by=boss, grants=True, decision="同意")
+    claims.pay(paid, by=boss, voucher="PZ-1101")
+    over: dict[str, Any] = {"amount": Decimal(200), "reason": "重点客户，协商一致"}
+    claims.propose(next(claimed), by=handler, loss=Decimal(300), **facts, **over)
+    office = ours[0].handling_office
+    about: dict[str, Any] = {
+        "basis": "fault",
+        "office": office,
+        "user": handler,
+        "share": 60,
+    }
+    found = findings.add(ours[0], by=boss, note="未按址投递", **about)
+    findings.object_to(found, by=handler, objection="收件人电话要求放门卫")
+    BuckPassing.objects.create(
+        complaint=ours[1], office=office, sign="idle", raised_at=now()
+    )
+
+
+def _feedback(users: dict[str, User], offices: dict[str, Office]) -> None:
+    """One solved, one passed up, one new."""
+    handler, agent = users["handler.wuhan"], users["agent.wuhan"]
+    boss, where = users["supervisor.wuhan"], offices["420100"]
+    for by, kind, title, words in province.FEEDBACK:
+        who = handler if by == "handler" else agent
+        row = submit(by=who, office=where, kind=kind, title=title, text=words)
+        if kind == "problem":
+            decide(row, by=boss, step="solve", note="已更换打印机，本周内送到各网点。")
+        elif kind == "need":
+            decide(row, by=boss, step="pass_up", note="需省公司统一改造系统。")

@@ -40,7 +40,9 @@ def bulletin(rows: QuerySet[Feedback], at: datetime) -> list[BulletinLine]:
         open=Count("pk", filter=Q(due_at__isnull=False)),
         late=Count("pk", filter=late),
     )
-    return [BulletinLine(*row) for row in counted.order_by("-submitted", "office__name")]
+    return [
+        BulletinLine(*row) for row in counted.order_by("-submitted", "office__name")
+    ]
 
 
 def ranking(rows: QuerySet[Feedback]) -> list[tuple[str, int, Decimal]]:

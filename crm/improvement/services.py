@@ -108,11 +108,11 @@ def decide(
     """
     rows = Feedback.objects.select_for_update(of=("self",))
     feedback = rows.select_related("office", "by").get(pk=feedback.pk)
-    if not may_decide(by, feedback):
-        raise PermissionDenied("feedback.decide")
     taken = STEPS[step]
     if feedback.state not in taken.before:
         raise Refused("feedback.step", _("Somebody else has decided on it already."))
+    if not may_decide(by, feedback):
+        raise PermissionDenied("feedback.decide")
     if taken.after == State.DISPATCHED and not department:
         raise Refused("feedback.department", _("Say which department."))
     at = now()
