@@ -297,6 +297,7 @@ def _caller(user: User, call: Call, typed: dict[str, str]) -> dict[str, Any]:
         _dressed(user, chosen)
     match = next((c for c in found if chosen and c.pk == chosen.pk), chosen)
     return {
+        "is_other": pk == "0",
         "customer": match,
         "found": found,
         "looked_up": True,

@@ -173,6 +173,7 @@ def remind(call: Call, complaint: Complaint, *, by: User, note: str) -> None:
         finish(call, by=by, wrap_up=Call.WrapUp.REMINDED, complaint=complaint)
 
 
+@transaction.atomic
 def look_item(call: Call, item_no: str, *, by: User) -> None:
     """Asking what is open for an item is counted and in the trail, once a call.
 

@@ -9,7 +9,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.utils.timezone import localdate, localtime
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from complaints import reports
 from complaints.clock_forms import MonthForm
@@ -38,7 +38,7 @@ class ReportForm(forms.Form):
     since = day(gettext_lazy("From"))
     until = day(gettext_lazy("To"))
     by = forms.ChoiceField(
-        label=gettext_lazy("By"),
+        label=pgettext_lazy("report", "By"),
         required=False,
         choices=[(name, row[0]) for name, row in reports.DIMENSIONS.items()],
     )

@@ -310,3 +310,35 @@ def test_old_drafts_and_numbers_are_forgotten(cast):
     fresh.refresh_from_db()
     assert (old.draft, old.number) == ("", "")
     assert fresh.number
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_whole_call_works_outside_the_transaction_of_a_test():
+    """Locks want a transaction: a test that has one of its own would not notice."""
+    cast, client = make.cast(), Client()
+    make.holidays_of(2026, 2027)
+    order = make.complaint(cast.chen, cast.wuhan, item_no="RA123456785CN")
+    make.sign_in(client, cast.lin)
+    calls.take_seat(by=cast.lin, extension="8001")
+    url = client.get("/call", {"from": "13900000001", "call_id": "a1"}).url
+    data = typed(item_no="RA123456785CN")
+    assert order.ref in client.post(url + "look/", data).content.decode()
+    assert client.post(url + "find/", {"q": "王"}).status_code == 200
+    assert client.post(url + "keep/", data).status_code == 204
+    assert client.post(url, data).url.endswith("/wrap-up/")
+    second = client.get("/call", {"from": "13900000001", "call_id": "a2"}).url
+    client.post(second + "look/", data)
+    assert client.post(second, {**data, "nudge": order.ref}).status_code == 302
+    make.sign_in(client, cast.yong)
+    for action, given in (
+        ("claim", {}),
+        ("contact", {"how": "phone", "at": "2020-01-01T00:00", "note": "已联系"}),
+        ("note", {"note": "备注"}),
+        ("merge", {"into": "C-1"}),
+    ):
+        address = reverse("complaints:act", args=[order.ref, action])
+        assert client.post(address, given).status_code in (302, 422)
+    for name in ("reveal", "change", "skip", "claim_propose", "help_ask"):
+        address = reverse(f"complaints:{name}", args=[order.ref])
+        assert client.post(address, {}).status_code in (200, 302, 422), name
+    assert client.post(reverse("complaints:next")).status_code == 302
