@@ -23,7 +23,7 @@ from crm.access.models import User
 from crm.audit import services as audit
 from crm.errors import Refused
 from crm.org.models import Office
-from customers.models import CustomerGrade
+from customers.grades import benefits_of
 
 # (up to yuan, depth of the office that may decide it): 3 county, 2 prefecture, 1 province.
 LEVELS = ((Decimal(1_000), 3), (Decimal(5_000), 2))
@@ -75,7 +75,7 @@ def propose(
         reason=reason,
         is_over_limit=found.ceiling is not None and amount > found.ceiling,
         is_unusual=_is_unusual(complaint, amount),
-        is_green=_is_green(complaint),
+        is_green="green_channel" in benefits_of(complaint.customer_id),
         is_advance=is_advance,
         proposed_by=by,
         proposed_at=now(),
@@ -95,13 +95,6 @@ def _is_unusual(complaint: Complaint, amount: Decimal) -> bool:
     )
     mean = alike.exclude(state=Claim.State.REFUSED).aggregate(n=Avg("amount"))["n"]
     return mean is not None and amount > UNUSUAL_TIMES * mean
-
-
-def _is_green(complaint: Complaint) -> bool:
-    grade = CustomerGrade.objects.filter(
-        customer=complaint.customer_id, benefits__contains="green_channel"
-    )
-    return complaint.customer_id is not None and grade.exists()
 
 
 def deciding_office(claim: Claim) -> Office:

@@ -32,6 +32,7 @@ from crm.access.models import Posting, User
 from crm.audit import services as audit
 from crm.errors import Refused
 from crm.org.models import Office
+from customers.records import Clash
 
 What = ComplaintMove.What
 HANDED = gettext_noop("A work order for you")  # translated when they are read
@@ -259,14 +260,6 @@ def convert(
     complaint.save(update_fields=clocks.COLUMNS)
     said = f"{before} → {complaint.get_kind_display()}: {note}"
     return _changed(complaint, by, What.CONVERTED, said, **columns)
-
-
-class Clash(Exception):
-    """Somebody else saved the same fields meanwhile: field → the value that is there."""
-
-    def __init__(self, fields: dict[str, Any]) -> None:
-        super().__init__(", ".join(fields))
-        self.fields = fields
 
 
 @transaction.atomic

@@ -23,7 +23,7 @@ from crm.errors import Refused
 from crm.org.calendar import Due, WorkCalendar, add_working_time
 from crm.org.models import Office
 from crm.org.queries import ancestry
-from customers.models import CustomerGrade
+from customers.grades import benefits_of
 
 DAY = 450  # working minutes of a day of 7.5 hours
 OWN = gettext_noop("Own rule")  # translated when it is read
@@ -115,18 +115,12 @@ def fitting(complaint: Complaint) -> dict[str, list[Limit]]:
     here = Q(office__path__in=ancestry(complaint.handling_office))
     found: dict[str, list[Limit]] = defaultdict(list)
     wanted = list(rows.filter(Q(office=None) | here))
-    benefits = _benefits(complaint) if any(row.benefit for row in wanted) else []
+    is_asked = any(row.benefit for row in wanted)
+    benefits = benefits_of(complaint.customer_id) if is_asked else []
     for row in wanted:
         if not row.benefit or row.benefit in benefits:
             found[row.clock].append(row)
     return found
-
-
-def _benefits(complaint: Complaint) -> list[str]:
-    if complaint.customer_id is None:
-        return []
-    grade = CustomerGrade.objects.filter(customer=complaint.customer_id)
-    return grade.values_list("benefits", flat=True).first() or []
 
 
 def reckon(limit: Limit, calendar: WorkCalendar, start: datetime) -> Due:

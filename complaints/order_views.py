@@ -26,8 +26,10 @@ from crm.access.models import Posting, User
 from crm.access.once import once
 from crm.errors import Refused
 from crm.org.models import Office
+from crm.org.queries import ancestry
 from customers.models import Customer
 from customers.panel_forms import CorrectionForm
+from customers.records import Clash
 
 HERE = timedelta(seconds=30)  # who has not been seen for longer has gone
 # Actions that stand open; the others are behind "more".
@@ -160,14 +162,12 @@ def order_page(
 def _people(complaint: Complaint) -> list[User]:
     """Whom it may be handed to: those posted at its office, above and below."""
     path = complaint.handling_office.path
-    near = Q(office__path__startswith=path) | Q(office__path__in=ancestry_of(path))
+    near = Q(office__path__startswith=path) | Q(
+        office__path__in=ancestry(complaint.handling_office)
+    )
     posted = Posting.objects.in_force(localdate()).filter(near)
     posted = posted.filter(role__in=["agent", "handler", "supervisor"])
     return list(User.objects.filter(pk__in=posted.values("user"))[:100])
-
-
-def ancestry_of(path: str) -> list[str]:
-    return [path[:end] for end in range(Office.steplen, len(path), Office.steplen)]
 
 
 def _alike(request: AuthedRequest, complaint: Complaint) -> list[Complaint]:
@@ -256,7 +256,7 @@ def change(request: AuthedRequest, ref: str) -> HttpResponse:
             return redirect(complaint)
         except Refused as refusal:
             form.add_error(None, str(refusal))
-        except handling.Clash as clash:
+        except Clash as clash:
             status = 409
             for name, there in clash.fields.items():
                 said = _("Somebody else changed this meanwhile; it is now: %(there)s")

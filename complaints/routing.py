@@ -20,7 +20,7 @@ from crm.access.roles import Role
 from crm.audit import services as audit
 from crm.org.models import Office
 from crm.org.queries import ancestry
-from customers.models import CustomerGrade
+from customers.grades import benefits_of
 from customers.models.choices import Segment
 
 Target = RoutingRule.Target
@@ -50,18 +50,11 @@ def route(complaint: Complaint) -> Route:
     benefits: list[str] | None = None
     for rule in rules_for(complaint.office):
         if rule.benefit and benefits is None:
-            benefits = _benefits(complaint)
+            benefits = benefits_of(complaint.customer_id)
         if _fits(rule, complaint, benefits or []):
             return _along(rule, complaint)
     customer = complaint.customer
     return Route(customer.office if customer else complaint.office)
-
-
-def _benefits(complaint: Complaint) -> list[str]:
-    if complaint.customer_id is None:
-        return []
-    rows = CustomerGrade.objects.filter(customer=complaint.customer_id)
-    return rows.values_list("benefits", flat=True).first() or []
 
 
 def _fits(rule: RoutingRule, complaint: Complaint, benefits: list[str]) -> bool:

@@ -32,6 +32,12 @@ from customers.services import locked, tell_supervisors
 State = GradeOverride.State
 
 
+def benefits_of(customer_id: int | None) -> list[str]:
+    """All that the customer's grade brings; nothing without a customer. One query."""
+    rows = CustomerGrade.objects.filter(customer=customer_id)
+    return rows.values_list("benefits", flat=True).first() or []
+
+
 def entitled(customer: Customer, benefit: str) -> bool:
     """Whether the customer's grade brings a benefit (R-GRD-07…10, 22…24): other modules ask
     this before they give it. One query. An unknown benefit is a KeyError: a bug, not a "no".
