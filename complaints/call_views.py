@@ -16,9 +16,9 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from complaints import calls, clocks, services
+from complaints import calls, clocks, services, texts
 from complaints.call_forms import CallForm, SeatForm, WrapUpForm
-from complaints.models import Call, Complaint, Seat
+from complaints.models import Call, Complaint, Seat, TextBlock
 from crm import text
 from crm.access.capabilities import AuthedRequest, may, needs
 from crm.access.models import User
@@ -205,6 +205,7 @@ def _screen(
     context = {
         "call": call,
         "takes_calls": True,
+        "blocks": texts.offered(request.user, TextBlock.Use.CALL),
         "form": shown,
         "drafts": [_labelled(row) for row in others.order_by("opened_at")[:8]],
         "my_seat": Seat.objects.filter(user=request.user).first(),
@@ -257,6 +258,8 @@ def _look(user: User, call: Call, typed: dict[str, str]) -> dict[str, Any]:
     except Refused as refusal:
         context["refusal"] = str(refusal)
     phone, item_no = _looked(call, typed)
+    if item_no and customer is None and not context.get("is_other"):
+        context["senders"] = _senders(user, item_no)
     open_work = calls.open_work(phone, customer, item_no)
     context["open_work"] = rows = list(open_work[:OPEN_SHOWN])
     at = now()
@@ -269,6 +272,14 @@ def _look(user: User, call: Call, typed: dict[str, str]) -> dict[str, Any]:
         if seen:
             context["past"] = list(customer.timeline.order_by("-at")[:PAST_SHOWN])
     return context | _preview(call, typed, customer)
+
+
+def _senders(user: User, item_no: str) -> list[Customer]:
+    """Whose waybill it is, among the customers that `user` sees anyway: to be chosen."""
+    hits = search.find(user, item_no, OPEN_SHOWN)
+    return [
+        _dressed(user, hit.customer) for hit in hits if hit.reason is search.WAYBILL
+    ]
 
 
 def _caller(user: User, call: Call, typed: dict[str, str]) -> dict[str, Any]:

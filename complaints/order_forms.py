@@ -8,6 +8,7 @@ from django.utils.timezone import localtime, now
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
+from complaints import texts
 from complaints.call_forms import CategorySelect, KindSelect, check_kind
 from complaints.kinds import WITHOUT_CATEGORY, Kind
 from complaints.models import Category, Complaint, Outcome
@@ -70,6 +71,27 @@ class AnswerForm(ActionForm):
     text = _words(gettext_lazy("What the customer was told"), least=5, rows=4)
     how = forms.ChoiceField(label=gettext_lazy("How"), choices=Outcome.How.choices)
     at = _moment(gettext_lazy("When"))
+    as_is = forms.BooleanField(
+        label=gettext_lazy("These words are meant: keep them"),
+        required=False,
+        widget=forms.HiddenInput,
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """Phrases that no customer should read are shown once, with better ones."""
+        typed = super().clean() or {}
+        office = self.complaint.handling_office
+        banned = texts.banned_in(typed.get("text", ""), office)
+        if banned and not typed.get("as_is"):
+            self.fields["as_is"].widget = forms.CheckboxInput()
+            for row in banned:
+                said = _("Not to a customer: “%(phrase)s”. Better: %(instead)s")
+                shown = {"phrase": row.phrase, "instead": row.instead or "—"}
+                self.add_error("text", said % shown)
+        return typed
+
+    def given(self) -> dict[str, Any]:
+        return {name: self.cleaned_data[name] for name in ("text", "how", "at")}
 
 
 def office_named(typed: str) -> Office | None:

@@ -13,11 +13,11 @@ from django.utils.timezone import localdate, now
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from complaints import claims, closing, handling, joining, queue, services
+from complaints import claims, closing, handling, joining, queue, services, texts
 from complaints.claim_forms import ClaimForm, FindingForm, HelpForm
 from complaints.compensation import Rule
 from complaints.forms import FileForm
-from complaints.models import Claim, Complaint, Outcome, Presence
+from complaints.models import Claim, Complaint, Outcome, Presence, TextBlock
 from complaints.order_forms import FORMS, ActionForm, ChangeForm, SkipForm
 from complaints.workflow import ACTIONS, open_actions
 from crm import text
@@ -130,6 +130,7 @@ def order_page(
     outcome = Outcome.objects.filter(complaint=complaint)
     context = {
         "complaint": complaint,
+        "blocks": texts.offered(request.user, TextBlock.Use.ANSWER, complaint),
         "outcome": outcome.select_related("checked_by").first(),
         "caller_phone": text.mask_phone(complaint.caller_phone),
         "caller_name": text.mask_name(complaint.caller_name),

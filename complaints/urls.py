@@ -9,6 +9,7 @@ from complaints import (
     order_views,
     report_views,
     routing_views,
+    text_views,
     views,
 )
 
@@ -42,6 +43,10 @@ urlpatterns = [
     path("help/<int:pk>/<slug:step>/", claim_views.help_step, name="help_step"),
     path("report/", report_views.report, name="report"),
     path("report/regulator/", report_views.regulator, name="regulator"),
+    path("texts/", text_views.text_list, name="texts"),
+    path("texts/<int:pk>/remove/", text_views.text_remove, name="text_remove"),
+    path("texts/ban/", text_views.ban, name="text_ban"),
+    path("texts/<int:pk>/allow/", text_views.allow, name="text_allow"),
     path("next/", order_views.take_next, name="next"),
     path("<str:ref>/", order_views.detail, name="detail"),
     path("<str:ref>/working/", clock_views.working, name="working"),

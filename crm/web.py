@@ -114,6 +114,7 @@ MENU = (
         "chart-column",
         "report.view",
     ),
+    MenuEntry(_("Text blocks"), "complaints:texts", "text-quote", "text.keep"),
     MenuEntry(_("Claims"), "complaints:claims", "banknote", "claim.view"),
     MenuEntry(_("Findings"), "complaints:findings", "gavel", "finding.rule"),
     MenuEntry(_("Buck-passing"), "complaints:suspicions", "scale", "complaint.judge"),

@@ -10,10 +10,12 @@ from complaints import extensions, limits
 from complaints.calls import open_call
 from complaints.models import (
     Attachment,
+    BannedPhrase,
     BuckPassing,
     CoHandler,
     Finding,
     RoutingRule,
+    TextBlock,
 )
 from crm.access.models import Absence, Posting
 from crm.jobs.models import Job
@@ -211,6 +213,10 @@ ROUTES = {
     "complaints:desk_save": Route("routing.edit", "post"),
     "complaints:suspicions": Route("complaint.judge"),
     "complaints:judge": Route("complaint.judge", "post", "suspicion"),
+    "complaints:texts": Route("text.keep"),
+    "complaints:text_remove": Route("text.keep", "post", "block", "supervisor"),
+    "complaints:text_ban": Route("text.share", "post"),
+    "complaints:text_allow": Route("text.share", "post", "banned"),
     "access:duty": Route("duty.edit"),
     "access:duty_add": Route("duty.edit", "post"),
     "access:duty_remove": Route("duty.edit", "post", "absence"),
@@ -305,10 +311,14 @@ def things(cast, where, owner, agent) -> dict:
     helper = CoHandler.objects.create(
         request="x", asked_by=boss, asked_at=now(), **about
     )
+    block = TextBlock.objects.create(title="x", body="x", office=where)
+    banned = BannedPhrase.objects.create(phrase=f"x{where.code}", office=where)
     extension = extensions.ask(promise, by=handler, until_at=later, reason="等待回音")
     return {
         "call": {"token": open_call(by=agent, office=where).token},
         "feedback": {"pk": make.feedback(agent, where).pk},
+        "block": {"pk": block.pk},
+        "banned": {"pk": banned.pk},
         "order_act": {"ref": complaint.ref, "action": "note"},
         "claim_step": {"pk": claim.pk, "step": "pay"},
         "finding_step": {"pk": finding.pk, "step": "object"},
@@ -387,6 +397,10 @@ MISSING = {
             "routing_rule",
             "suspicion",
             "feedback",
+            "block",
+            "banned",
+            "check",
+            "measure",
         ],
         {"pk": 99999999},
     ),

@@ -12,10 +12,12 @@ from complaints.models.handling import (
     Presence,
     RoutingRule,
 )
+from complaints.models.texts import BannedPhrase, TextBlock
 from complaints.models.work import Attachment, Complaint, ComplaintMove
 
 __all__ = [
     "Attachment",
+    "BannedPhrase",
     "Basis",
     "BuckPassing",
     "Call",
@@ -36,4 +38,5 @@ __all__ = [
     "Presence",
     "RoutingRule",
     "Seat",
+    "TextBlock",
 ]

@@ -44,6 +44,8 @@ CAPABILITIES: dict[str, set[Role]] = {
     "complaint.nudge": {A, M, S},
     "complaint.check": {A, S},  # follow-up and archive: not by who answered
     "complaint.judge": {S},  # buck-passing
+    "text.keep": {A, H, S},
+    "text.share": {S},  # texts for all of an office, and what is never said
     "report.view": {S},
     "claim.propose": {A, H, S},
     "claim.view": {A, H, S},

@@ -96,9 +96,26 @@
     form.addEventListener("keydown", (e) => { if ((e.ctrlKey || e.metaKey) && e.key === "s") { e.preventDefault(); keep(); } });
   }
 
+  // Text blocks go in where the cursor is: chosen from the list, or by Alt and a digit.
+  const blocksOf = (field) => field?.id && document.querySelector(`select[data-blocks="${field.id}"]`);
+  const insert = (field, words) => {
+    field.setRangeText(words, field.selectionStart, field.selectionEnd, "end");
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+    field.focus();
+  };
+  document.addEventListener("change", (e) => {
+    const into = e.target.dataset?.blocks && document.getElementById(e.target.dataset.blocks);
+    if (!into || !e.target.value) return;
+    e.stopPropagation();
+    insert(into, e.target.value);
+    e.target.value = "";
+  }, true);
+
   document.addEventListener("keydown", (e) => {
     if (e.isComposing) return;
-    if (e.altKey && /^[1-9]$/.test(e.key)) {                 // who calls: the first, the second …
+    const block = e.altKey && /^[1-9]$/.test(e.key) && blocksOf(document.activeElement)?.querySelector(`[data-digit="${e.key}"]`);
+    if (block) { e.preventDefault(); insert(document.activeElement, block.value); }
+    else if (e.altKey && /^[1-9]$/.test(e.key)) {            // who calls: the first, the second …
       const radio = document.querySelectorAll('#call .call-side input[name="customer"]')[Number(e.key) - 1];
       if (radio) { e.preventDefault(); radio.checked = true; radio.dispatchEvent(new Event("change", { bubbles: true })); }
     }

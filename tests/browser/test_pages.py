@@ -25,6 +25,7 @@ PAGES = {
         "/complaints/findings/",
         "/complaints/routing/",
         "/complaints/suspicions/",
+        "/complaints/texts/",
         "/call/{call}/wrap-up/",
         "/accounts/duty/",
         "/customers/",
