@@ -10,8 +10,8 @@ from django.utils.translation import gettext_lazy
 
 from complaints import claims
 from complaints.compensation import Mail, Missing, suggest
+from complaints.form_parts import office_named, user_named
 from complaints.models import Claim, Finding
-from complaints.order_forms import office_named, user_named
 from crm.access.models import User
 from crm.org.models import Office
 

@@ -10,6 +10,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
+from complaints import measures
 from complaints.findings import WHOLE
 from complaints.handling import begun
 from complaints.models import Complaint, Finding, Outcome
@@ -21,6 +22,7 @@ from crm.errors import Refused
 AGAIN = gettext_noop("The customer is not satisfied")  # translated when it is read
 Check = Outcome.Check
 WHO = ("liable_office", "liable_user", "liable_team")
+BY_WHOM = ("measure_office", "measure_owner", "measure_due")
 
 
 @transaction.atomic
@@ -86,6 +88,7 @@ def archive(complaint: Complaint, *, by: User, **finding: Any) -> Complaint:
             message = _("Liability, cause and corrective action are missing.")
             raise Refused("archive.finding", message)
     who = {name: finding.pop(name, None) for name in WHO}
+    doer = {name: finding.pop(name, None) for name in BY_WHOM}
     if finding:
         Outcome.objects.update_or_create(complaint=complaint, defaults=finding)
     liability = finding.get("liability")
@@ -102,6 +105,17 @@ def archive(complaint: Complaint, *, by: User, **finding: Any) -> Complaint:
             or str(Outcome.Cause(finding["cause"]).label),
             found_by=by,
             found_at=now(),
+        )
+    if finding.get("measure") and finding.get("measure_needed", True):
+        measures.give(
+            complaint,
+            by=by,
+            what=finding["measure"],
+            office=doer["measure_office"]
+            or who["liable_office"]
+            or complaint.handling_office,
+            owner=doer["measure_owner"],
+            due_on=doer["measure_due"],
         )
     return move(
         complaint, by=by, after=State.ARCHIVED, note=finding.get("cause_note", "")

@@ -1,54 +1,34 @@
 """One form for each action of the workflow that asks for more than a click."""
 
+from datetime import date, timedelta
 from typing import Any
 
 from django import forms
 from django.core import signing
-from django.utils.timezone import localtime, now
+from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from complaints import texts
 from complaints.call_forms import CategorySelect, KindSelect, check_kind
+from complaints.form_parts import (
+    ActionForm,
+    moment,
+    office_named,
+    user_named,
+    words,
+)
 from complaints.kinds import WITHOUT_CATEGORY, Kind
 from complaints.models import Category, Complaint, Outcome
 from crm.access.models import User
 from crm.org.models import Office
 
+LONGEST = timedelta(days=730)
 SHOWN_SALT = "complaints.shown"
 
 
-def _words(label: Any, *, least: int = 2, rows: int = 3) -> forms.CharField:
-    widget = forms.Textarea(attrs={"rows": rows})
-    return forms.CharField(
-        label=label, min_length=least, max_length=2000, widget=widget
-    )
-
-
-def _moment(label: Any) -> forms.DateTimeField:
-    return forms.DateTimeField(
-        label=label,
-        initial=lambda: localtime(now()).strftime("%Y-%m-%dT%H:%M"),
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
-    )
-
-
-class ActionForm(forms.Form):
-    """The base: knows the work order and the reader."""
-
-    def __init__(
-        self, *args: Any, complaint: Complaint, user: User, **kwargs: Any
-    ) -> None:
-        self.complaint, self.user = complaint, user
-        super().__init__(*args, **kwargs)
-
-    def given(self) -> dict[str, Any]:
-        """What the service takes."""
-        return self.cleaned_data
-
-
 class NoteForm(ActionForm):
-    note = _words(gettext_lazy("Note"))
+    note = words(gettext_lazy("Note"))
 
 
 class PlainForm(ActionForm):
@@ -63,14 +43,14 @@ class EmptyForm(ActionForm):
 
 class ContactForm(ActionForm):
     how = forms.ChoiceField(label=gettext_lazy("How"), choices=Outcome.How.choices)
-    at = _moment(gettext_lazy("When"))
-    note = _words(gettext_lazy("What was said"))
+    at = moment(gettext_lazy("When"))
+    note = words(gettext_lazy("What was said"))
 
 
 class AnswerForm(ActionForm):
-    text = _words(gettext_lazy("What the customer was told"), least=5, rows=4)
+    text = words(gettext_lazy("What the customer was told"), least=5, rows=4)
     how = forms.ChoiceField(label=gettext_lazy("How"), choices=Outcome.How.choices)
-    at = _moment(gettext_lazy("When"))
+    at = moment(gettext_lazy("When"))
     as_is = forms.BooleanField(
         label=gettext_lazy("These words are meant: keep them"),
         required=False,
@@ -94,41 +74,6 @@ class AnswerForm(ActionForm):
         return {name: self.cleaned_data[name] for name in ("text", "how", "at")}
 
 
-def office_named(typed: str) -> Office | None:
-    """An active office by its code, its name, or a part of it that only one has; nothing
-    typed is none."""
-    if not typed.strip():
-        return None
-    rows = Office.objects.active()
-    found = rows.filter(code=typed.split()[0]).first()
-    found = found or rows.filter(name=typed.strip()).first()
-    if found is None:
-        alike = list(rows.filter(name__contains=typed.strip())[:4])
-        if len(alike) > 1:
-            names = "、".join(f"{row.code} {row.name}" for row in alike)
-            message = _("Several are called so: %(names)s")
-            raise forms.ValidationError(message % {"names": names})
-        found = alike[0] if alike else None
-    if found is None:
-        raise forms.ValidationError(_("No office has this code or name."))
-    return found
-
-
-def user_named(typed: str) -> User | None:
-    """An active user by their user name, as `name (user.name)`, or by a name that only
-    one has."""
-    name = typed.strip().rsplit("(", 1)[-1].rstrip(")")
-    if not name:
-        return None
-    people = User.objects.filter(is_active=True)
-    found = people.filter(username=name).first()
-    if found is None and people.filter(full_name=name).count() == 1:
-        found = people.get(full_name=name)
-    if found is None:
-        raise forms.ValidationError(_("Nobody of this name works there."))
-    return found
-
-
 class AssignForm(ActionForm):
     """To any office; to a person by their user name."""
 
@@ -144,7 +89,7 @@ class AssignForm(ActionForm):
         required=False,
         widget=forms.TextInput(attrs={"list": "people", "autocomplete": "off"}),
     )
-    note = _words(gettext_lazy("Why"))
+    note = words(gettext_lazy("Why"))
 
     def clean_office(self) -> Office | None:
         return office_named(self.cleaned_data["office"])
@@ -165,7 +110,7 @@ class CheckForm(ActionForm):
         empty_value=None,
         required=False,
     )
-    note = _words(gettext_lazy("What they said"))
+    note = words(gettext_lazy("What they said"))
 
 
 class ArchiveForm(ActionForm):
@@ -199,6 +144,23 @@ class ArchiveForm(ActionForm):
     measure = forms.CharField(
         label=gettext_lazy("Corrective action"), max_length=300, required=False
     )
+    measure_office = forms.CharField(
+        label=gettext_lazy("Done by (code or name; empty: the liable unit)"),
+        max_length=60,
+        required=False,
+        widget=forms.TextInput(attrs={"list": "offices", "autocomplete": "off"}),
+    )
+    measure_owner = forms.CharField(
+        label=gettext_lazy("Done by the person (may stay empty)"),
+        max_length=60,
+        required=False,
+        widget=forms.TextInput(attrs={"list": "people", "autocomplete": "off"}),
+    )
+    measure_due = forms.DateField(
+        label=gettext_lazy("Done until (empty: 30 days)"),
+        required=False,
+        widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
+    )
     none_needed = forms.BooleanField(
         label=gettext_lazy("No corrective action is needed"), required=False
     )
@@ -213,6 +175,18 @@ class ArchiveForm(ActionForm):
 
     def clean_liable_user(self) -> User | None:
         return user_named(self.cleaned_data["liable_user"])
+
+    def clean_measure_office(self) -> Office | None:
+        return office_named(self.cleaned_data["measure_office"])
+
+    def clean_measure_owner(self) -> User | None:
+        return user_named(self.cleaned_data["measure_owner"])
+
+    def clean_measure_due(self) -> date | None:
+        due = self.cleaned_data["measure_due"]
+        if due and not localdate() <= due <= localdate() + LONGEST:
+            raise forms.ValidationError(_("Between today and two years from now."))
+        return due
 
     def clean(self) -> dict[str, Any]:
         typed = super().clean() or {}
@@ -250,7 +224,7 @@ class ConvertForm(ActionForm):
         empty_label="—",
         widget=CategorySelect(attrs={"data-combo": True}),
     )
-    note = _words(gettext_lazy("Why"))
+    note = words(gettext_lazy("Why"))
 
     def clean(self) -> dict[str, Any]:
         typed = super().clean() or {}
@@ -298,7 +272,7 @@ class SplitForm(ActionForm):
     item_no = forms.CharField(
         label=gettext_lazy("Item number"), max_length=30, required=False
     )
-    description = _words(gettext_lazy("The other matter"), least=5)
+    description = words(gettext_lazy("The other matter"), least=5)
 
     def clean(self) -> dict[str, Any]:
         typed = super().clean() or {}

@@ -16,9 +16,10 @@ from django.views.decorators.http import require_POST
 from complaints import claims, closing, handling, joining, queue, services, texts
 from complaints.claim_forms import ClaimForm, FindingForm, HelpForm
 from complaints.compensation import Rule
+from complaints.form_parts import ActionForm
 from complaints.forms import FileForm
 from complaints.models import Claim, Complaint, Outcome, Presence, TextBlock
-from complaints.order_forms import FORMS, ActionForm, ChangeForm, SkipForm
+from complaints.order_forms import FORMS, ChangeForm, SkipForm
 from complaints.workflow import ACTIONS, open_actions
 from crm import text
 from crm.access.capabilities import AuthedRequest, may, needs
@@ -134,6 +135,7 @@ def order_page(
         "outcome": outcome.select_related("checked_by").first(),
         "caller_phone": text.mask_phone(complaint.caller_phone),
         "caller_name": text.mask_name(complaint.caller_name),
+        "measures": complaint.measures.select_related("office", "owner"),
         "milestones": complaint.milestones.all(),
         "at": at,
         "moves": lines,

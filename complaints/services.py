@@ -20,8 +20,10 @@ from complaints.models import (
     CoHandler,
     Complaint,
     ComplaintMove,
+    CorrectiveAction,
     Extension,
     Outcome,
+    QualityCheck,
 )
 from complaints.workflow import CLOSED, State, may_move
 from crm import files, text
@@ -346,6 +348,12 @@ def forget_customer(customer: Customer) -> None:
     )
     Extension.objects.filter(milestone__complaint__in=rows).update(reason="—")
     CoHandler.objects.filter(complaint__in=rows).update(request="—", reply="")
+    CorrectiveAction.objects.filter(complaint__in=rows).update(
+        what="—", done_note="", judged_note=""
+    )
+    QualityCheck.objects.filter(complaint__in=rows).update(
+        note="", appeal="", ruling="", coaching=""
+    )
     Claim.objects.filter(complaint__in=rows).update(reason="—", decision="")
     blank = {"number": "", "number_index": None, "looked_index": None, "draft": ""}
     Call.objects.filter(complaint__in=rows).update(**blank, looked_item=None)

@@ -7,6 +7,7 @@ from complaints import (
     claim_views,
     clock_views,
     order_views,
+    quality_views,
     report_views,
     routing_views,
     text_views,
@@ -43,6 +44,19 @@ urlpatterns = [
     path("help/<int:pk>/<slug:step>/", claim_views.help_step, name="help_step"),
     path("report/", report_views.report, name="report"),
     path("report/regulator/", report_views.regulator, name="regulator"),
+    path("quality/", quality_views.check_list, name="quality"),
+    path("quality/draw/", quality_views.draw, name="quality_draw"),
+    path("quality/sheet/", quality_views.sheet, name="quality_sheet"),
+    path("quality/<int:pk>/", quality_views.check, name="quality_check"),
+    path(
+        "quality/<int:pk>/<slug:step>/", quality_views.check_step, name="quality_step"
+    ),
+    path("measures/", quality_views.measure_list, name="measures"),
+    path(
+        "measures/<int:pk>/<slug:step>/",
+        quality_views.measure_step,
+        name="measure_step",
+    ),
     path("texts/", text_views.text_list, name="texts"),
     path("texts/<int:pk>/remove/", text_views.text_remove, name="text_remove"),
     path("texts/ban/", text_views.ban, name="text_ban"),

@@ -116,6 +116,10 @@ MENU = (
     ),
     MenuEntry(_("Text blocks"), "complaints:texts", "text-quote", "text.keep"),
     MenuEntry(_("Claims"), "complaints:claims", "banknote", "claim.view"),
+    MenuEntry(
+        _("Quality checks"), "complaints:quality", "clipboard-check", "quality.see"
+    ),
+    MenuEntry(_("Corrective actions"), "complaints:measures", "wrench", "measure.view"),
     MenuEntry(_("Findings"), "complaints:findings", "gavel", "finding.rule"),
     MenuEntry(_("Buck-passing"), "complaints:suspicions", "scale", "complaint.judge"),
     MenuEntry(_("Routing"), "complaints:routing", "route", "routing.edit"),

@@ -71,6 +71,7 @@ class Cast:
     liang: User  # security administrator
     xie: User  # the second one
     tang: User  # auditor
+    shen: User  # quality checker
     mei: User  # next door
 
     def of_role(self, role: str) -> User:
@@ -84,6 +85,7 @@ class Cast:
             Role.SYSTEM_ADMIN: self.gao,
             Role.SECURITY_ADMIN: self.liang,
             Role.AUDITOR: self.tang,
+            Role.QUALITY_CHECKER: self.shen,
         }
         return names[Role(role)]
 
@@ -127,6 +129,7 @@ def cast() -> Cast:
         liang=user("liang", ("security_admin", wuhan)),
         xie=user("xie", ("security_admin", hubei)),
         tang=user("tang", ("auditor", wuhan)),
+        shen=user("shen", ("quality_checker", wuhan)),
         mei=user("mei", *next_door),
     )
 

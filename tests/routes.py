@@ -8,12 +8,14 @@ from django.utils.timezone import now
 
 from complaints import extensions, limits
 from complaints.calls import open_call
+from complaints.measures import give
 from complaints.models import (
     Attachment,
     BannedPhrase,
     BuckPassing,
     CoHandler,
     Finding,
+    QualityCheck,
     RoutingRule,
     TextBlock,
 )
@@ -213,6 +215,17 @@ ROUTES = {
     "complaints:desk_save": Route("routing.edit", "post"),
     "complaints:suspicions": Route("complaint.judge"),
     "complaints:judge": Route("complaint.judge", "post", "suspicion"),
+    "complaints:quality": Route("quality.see"),
+    "complaints:quality_draw": Route("quality.draw", "post"),
+    "complaints:quality_sheet": Route("quality.edit"),
+    "complaints:quality_check": Route(
+        "quality.see", of="check", rows_for="supervisor quality_checker"
+    ),
+    "complaints:quality_step": Route(
+        "quality.see", "post", "check_step", rows_for="supervisor quality_checker"
+    ),
+    "complaints:measures": Route("measure.view"),
+    "complaints:measure_step": Route("measure.view", "post", "measure_step"),
     "complaints:texts": Route("text.keep"),
     "complaints:text_remove": Route("text.keep", "post", "block", "supervisor"),
     "complaints:text_ban": Route("text.share", "post"),
@@ -311,12 +324,19 @@ def things(cast, where, owner, agent) -> dict:
     helper = CoHandler.objects.create(
         request="x", asked_by=boss, asked_at=now(), **about
     )
+    check = QualityCheck.objects.create(
+        agent=agent, month=now().date().replace(day=1), **about
+    )
+    measure = give(complaint, by=boss, what="x", office=where)
     block = TextBlock.objects.create(title="x", body="x", office=where)
     banned = BannedPhrase.objects.create(phrase=f"x{where.code}", office=where)
     extension = extensions.ask(promise, by=handler, until_at=later, reason="等待回音")
     return {
         "call": {"token": open_call(by=agent, office=where).token},
         "feedback": {"pk": make.feedback(agent, where).pk},
+        "check": {"pk": check.pk},
+        "check_step": {"pk": check.pk, "step": "score"},
+        "measure_step": {"pk": measure.pk, "step": "do"},
         "block": {"pk": block.pk},
         "banned": {"pk": banned.pk},
         "order_act": {"ref": complaint.ref, "action": "note"},
@@ -400,7 +420,6 @@ MISSING = {
             "block",
             "banned",
             "check",
-            "measure",
         ],
         {"pk": 99999999},
     ),
@@ -425,4 +444,6 @@ MISSING = {
     "finding_step": {"pk": 99999999, "step": "object"},
     "help_step": {"pk": 99999999, "step": "rate"},
     "absence": {"what": "absence", "pk": 99999999},
+    "check_step": {"pk": 99999999, "step": "score"},
+    "measure_step": {"pk": 99999999, "step": "do"},
 }

@@ -12,6 +12,12 @@ from complaints.models.handling import (
     Presence,
     RoutingRule,
 )
+from complaints.models.quality import (
+    CorrectiveAction,
+    QualityCheck,
+    QualityPoint,
+    QualitySheet,
+)
 from complaints.models.texts import BannedPhrase, TextBlock
 from complaints.models.work import Attachment, Complaint, ComplaintMove
 
@@ -27,6 +33,7 @@ __all__ = [
     "CoHandler",
     "Complaint",
     "ComplaintMove",
+    "CorrectiveAction",
     "Desk",
     "Extension",
     "Finding",
@@ -36,6 +43,9 @@ __all__ = [
     "Outcome",
     "Pause",
     "Presence",
+    "QualityCheck",
+    "QualityPoint",
+    "QualitySheet",
     "RoutingRule",
     "Seat",
     "TextBlock",

@@ -29,8 +29,9 @@ CLOSED_VALUES = ["archived", "cancelled", "merged"]
 class ComplaintQuerySet(ScopedQuerySet):
     def rule(self, user: User) -> Q:
         """Agents: their bureau's; handlers: assigned to their office; both: of their
-        desks; managers: of their portfolio; supervisors: the subtree."""
-        found = subtree(user, "agent", "supervisor")
+        desks; managers: of their portfolio; supervisors and quality checkers: the
+        subtree."""
+        found = subtree(user, "agent", "supervisor", "quality_checker")
         found |= subtree(user, "handler", "supervisor", lookup="handling_office")
         if user.posts("agent", "handler", "supervisor"):
             found |= Q(desk__in=user.desks.values("pk"))  # their desk's, wherever it is

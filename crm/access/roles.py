@@ -15,12 +15,14 @@ class Role(models.TextChoices):
     SUPERVISOR = "supervisor", _("Supervisor")
     ANALYST = "analyst", _("Analyst")
     IMPORTER = "importer", _("Import operator")
+    QUALITY_CHECKER = "quality_checker", _("Quality checker")
     SYSTEM_ADMIN = "system_admin", _("System administrator")
     SECURITY_ADMIN = "security_admin", _("Security administrator")
     AUDITOR = "auditor", _("Auditor")
 
 
 A, H, M, S = Role.AGENT, Role.HANDLER, Role.MANAGER, Role.SUPERVISOR
+Q = Role.QUALITY_CHECKER
 CAPABILITIES: dict[str, set[Role]] = {
     "customer.view": {A, M, S},
     "customer.lookup": {A, M, S},  # exact phone, any bureau, minimum card, audited
@@ -37,13 +39,21 @@ CAPABILITIES: dict[str, set[Role]] = {
     "directory.view": {M, S},
     "directory.assign": {S},
     "task.view": {M, S},
-    "complaint.view": {A, H, M, S},
+    "complaint.view": {A, H, M, S, Q},
     "complaint.create": {A, M, S},
     "complaint.move": {A, H, S},
     "complaint.attach": {A, H, M, S},
     "complaint.nudge": {A, M, S},
     "complaint.check": {A, S},  # follow-up and archive: not by who answered
     "complaint.judge": {S},  # buck-passing
+    "quality.see": {A, S, Q},  # agents: what is scored of them
+    "quality.check": {S, Q},
+    "quality.draw": {S, Q},
+    "quality.rule": {S},  # an appeal; neither who checked nor who was checked
+    "quality.edit": {S},
+    "measure.view": {H, S, Q},
+    "measure.do": {H, S},
+    "measure.judge": {S, Q},  # not by who did it
     "text.keep": {A, H, S},
     "text.share": {S},  # texts for all of an office, and what is never said
     "report.view": {S},
@@ -62,7 +72,7 @@ CAPABILITIES: dict[str, set[Role]] = {
     "limit.view": {A, H, S},
     "limit.edit": {S},
     # Everybody at the front line and behind it has a say (R-CMP-41).
-    "feedback.submit": {A, H, M, S, Role.ANALYST, Role.IMPORTER},
+    "feedback.submit": {A, H, M, S, Q, Role.ANALYST, Role.IMPORTER},
     "feedback.decide": {S},
     "kpi.view": {S, Role.ANALYST},
     "kpi.compute": {S},

@@ -34,6 +34,7 @@ CAST = [
     ("agent.wuhan", "林静", "agent", "420100"),
     ("handler.wuhan", "陈勇", "handler", "420100"),
     ("manager.wuhan", "赵志远", "manager", "420100"),
+    ("quality.wuhan", "沈雨", "quality_checker", "420100"),
     ("supervisor.wuhan", "周明", "supervisor", "420100"),
     ("supervisor.hubei", "吴丽华", "supervisor", "420000"),
     ("analyst.hubei", "郑晓", "analyst", "420000"),
