@@ -16,7 +16,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from complaints import calls, clocks, services, texts
+from complaints import calls, clocks, learning, services, texts
 from complaints.call_forms import CallForm, SeatForm, WrapUpForm
 from complaints.models import Call, Complaint, Seat, TextBlock
 from crm import text
@@ -271,6 +271,7 @@ def _look(user: User, call: Call, typed: dict[str, str]) -> dict[str, Any]:
         seen = Customer.objects.visible_to(user).filter(pk=customer.pk).exists()
         if seen:
             context["past"] = list(customer.timeline.order_by("-at")[:PAST_SHOWN])
+    context["cases"] = learning.alike(user, typed["description"])
     return context | _preview(call, typed, customer)
 
 

@@ -60,6 +60,7 @@ class ListFilter(forms.Form):
     mark = forms.ChoiceField(
         required=False, choices=[(name, row[0]) for name, row in reports.MARKS.items()]
     )
+    term = forms.CharField(required=False, max_length=16)
     since = forms.DateField(required=False, validators=BOUNDS)
     until = forms.DateField(required=False, validators=BOUNDS)
 
@@ -82,6 +83,8 @@ class ListFilter(forms.Form):
             if chosen[name]:
                 rows = rows.filter(**{named.get(name, name): chosen[name]})
         rows = reports.marked(rows, chosen["mark"])
+        if chosen["term"]:
+            rows = rows.filter(case_terms__terms__contains=[chosen["term"]])
         if chosen["since"]:
             rows = rows.filter(opened_at__gte=start_of(chosen["since"]))
         if chosen["until"]:

@@ -58,7 +58,9 @@ def begun(complaint: Complaint, action: str, by: User) -> Complaint:
     return complaint
 
 
-def _changed(complaint: Complaint, by: User, what: str, note: str, **columns: Any):
+def changed(
+    complaint: Complaint, by: User | None, what: str, note: str, **columns: Any
+) -> Complaint:
     """A change that leaves the state as it is: columns, history, trail."""
     for name, value in columns.items():
         setattr(complaint, name, value)
@@ -95,7 +97,7 @@ def claim(complaint: Complaint, *, by: User) -> Complaint:
     if complaint.state == State.NEW:
         after = State.ACCEPTED
         return move(complaint, by=by, after=after, note="", what=What.CLAIMED, owner=by)
-    return _changed(complaint, by, What.CLAIMED, "", owner=by)
+    return changed(complaint, by, What.CLAIMED, "", owner=by)
 
 
 @transaction.atomic
@@ -112,7 +114,7 @@ def contact(
     complaint.save(update_fields=clocks.COLUMNS)
     said = f"{Outcome.How(how).label}: {note}"
     owner = complaint.owner or by
-    return _changed(complaint, by, What.CONTACTED, said, owner=owner)
+    return changed(complaint, by, What.CONTACTED, said, owner=owner)
 
 
 @transaction.atomic
@@ -259,7 +261,7 @@ def convert(
         raise Refused("convert.law", message)
     complaint.save(update_fields=clocks.COLUMNS)
     said = f"{before} → {complaint.get_kind_display()}: {note}"
-    return _changed(complaint, by, What.CONVERTED, said, **columns)
+    return changed(complaint, by, What.CONVERTED, said, **columns)
 
 
 @transaction.atomic
@@ -290,7 +292,7 @@ def change(
     said = ", ".join(
         f"{n}: {shown.get(n) or '—'} → {typed[n] or '—'}" for n in sorted(typed)
     )
-    return _changed(complaint, by, What.CHANGED, said[:2000], **columns)
+    return changed(complaint, by, What.CHANGED, said[:2000], **columns)
 
 
 @transaction.atomic
@@ -299,4 +301,4 @@ def add_note(complaint: Complaint, *, by: User, note: str) -> Complaint:
     complaint = locked(complaint)
     if not Complaint.objects.visible_to(by).filter(pk=complaint.pk).exists():
         raise PermissionDenied("complaint.view")
-    return _changed(complaint, by, What.NOTED, note)
+    return changed(complaint, by, What.NOTED, note)

@@ -308,6 +308,7 @@ FORMS: dict[str, type[ActionForm]] = {
     "return": NoteForm,
     "escalate": NoteForm,
     "check": CheckForm,
+    "survey": EmptyForm,
     "archive": ArchiveForm,
     "reopen": NoteForm,
     "cancel": NoteForm,

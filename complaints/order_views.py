@@ -13,7 +13,17 @@ from django.utils.timezone import localdate, now
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from complaints import claims, closing, handling, joining, queue, services, texts
+from complaints import (
+    claims,
+    closing,
+    handling,
+    joining,
+    learning,
+    queue,
+    services,
+    surveying,
+    texts,
+)
 from complaints.claim_forms import ClaimForm, FindingForm, HelpForm
 from complaints.compensation import Rule
 from complaints.form_parts import ActionForm
@@ -34,7 +44,17 @@ from customers.records import Clash
 
 HERE = timedelta(seconds=30)  # who has not been seen for longer has gone
 # Actions that stand open; the others are behind "more".
-FIRST = {"accept", "claim", "contact", "start", "answer", "check", "archive", "unmerge"}
+FIRST = {
+    "accept",
+    "claim",
+    "contact",
+    "start",
+    "answer",
+    "check",
+    "survey",
+    "archive",
+    "unmerge",
+}
 DOERS: dict[str, Callable[..., Complaint]] = {
     "claim": handling.claim,
     "contact": handling.contact,
@@ -45,6 +65,7 @@ DOERS: dict[str, Callable[..., Complaint]] = {
     "convert": handling.convert,
     "note": handling.add_note,
     "check": closing.check,
+    "survey": surveying.send,
     "archive": closing.archive,
     "reopen": closing.reopen,
     "merge": joining.merge,
@@ -84,6 +105,8 @@ def _actions(
         if name == "claim" and complaint.owner_id == user.pk:
             continue
         if name == "return" and complaint.came_from is None:
+            continue
+        if name == "survey" and not text.is_mobile(complaint.caller_phone):
             continue
         form = given.get(name) or FORMS[name](
             complaint=complaint, user=user, auto_id=f"id_{name}_%s"
@@ -135,6 +158,7 @@ def order_page(
         "outcome": outcome.select_related("checked_by").first(),
         "caller_phone": text.mask_phone(complaint.caller_phone),
         "caller_name": text.mask_name(complaint.caller_name),
+        "survey": surveying.pending(complaint),
         "measures": complaint.measures.select_related("office", "owner"),
         "milestones": complaint.milestones.all(),
         "at": at,
@@ -197,6 +221,15 @@ def reveal(request: AuthedRequest, ref: str) -> HttpResponse:
         return render(request, "complaints/_number.html", {"refusal": str(refusal)})
     shown = {"number": text.written_phone(number), "dial": number}
     return render(request, "complaints/_number.html", shown)
+
+
+@needs("complaint.view")
+def alike(request: AuthedRequest, ref: str) -> HttpResponse:
+    """Answered cases like this one; asked for when the page stands."""
+    complaint = get_object_or_404(visible(request), ref=ref)
+    said = f"{complaint.text} {complaint.demand}"
+    cases = learning.alike(request.user, said, but=complaint.pk)
+    return render(request, "complaints/_alike.html", {"cases": cases})
 
 
 @needs("complaint.view")

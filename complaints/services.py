@@ -15,6 +15,7 @@ from complaints.kinds import NEEDS_FINDING
 from complaints.models import (
     Attachment,
     Call,
+    CaseTerms,
     Category,
     Claim,
     CoHandler,
@@ -357,6 +358,7 @@ def forget_customer(customer: Customer) -> None:
     Claim.objects.filter(complaint__in=rows).update(reason="—", decision="")
     blank = {"number": "", "number_index": None, "looked_index": None, "draft": ""}
     Call.objects.filter(complaint__in=rows).update(**blank, looked_item=None)
+    CaseTerms.objects.filter(complaint__in=rows).update(terms=[])
     rows.update(
         caller_name="",
         caller_phone="",

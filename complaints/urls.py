@@ -11,6 +11,7 @@ from complaints import (
     report_views,
     routing_views,
     text_views,
+    topic_views,
     views,
 )
 
@@ -57,12 +58,15 @@ urlpatterns = [
         quality_views.measure_step,
         name="measure_step",
     ),
+    path("topics/", topic_views.topics, name="topics"),
+    path("topics/<int:pk>/", topic_views.decide, name="topic_decide"),
     path("texts/", text_views.text_list, name="texts"),
     path("texts/<int:pk>/remove/", text_views.text_remove, name="text_remove"),
     path("texts/ban/", text_views.ban, name="text_ban"),
     path("texts/<int:pk>/allow/", text_views.allow, name="text_allow"),
     path("next/", order_views.take_next, name="next"),
     path("<str:ref>/", order_views.detail, name="detail"),
+    path("<str:ref>/alike/", order_views.alike, name="alike"),
     path("<str:ref>/working/", clock_views.working, name="working"),
     path("<str:ref>/do/<slug:action>/", order_views.act, name="act"),
     path("<str:ref>/claim/", claim_views.propose, name="claim_propose"),

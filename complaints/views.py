@@ -53,7 +53,7 @@ def complaint_list(request: AuthedRequest) -> HttpResponse:
 def _kept(form: ListFilter) -> list[tuple[str, str, str]]:
     """What a report narrowed the list by: (name, value, words)."""
     found = []
-    for name in ("channel", "handled", "agent", "mark", "since", "until"):
+    for name in ("channel", "handled", "agent", "mark", "term", "since", "until"):
         value = form.cleaned_data[name]
         words = dict(getattr(form.fields[name], "choices", [])).get(value, value)
         if value:

@@ -100,6 +100,13 @@ ACTIONS: dict[str, Action] = {
         S.FOLLOW_UP,
         "complaint.check",
     ),
+    "survey": Action(
+        _("Send a survey link"),
+        "send",
+        _from(S.REPLIED),
+        None,
+        "complaint.check",
+    ),
     "archive": Action(
         _("Archive"),
         "archive",

@@ -74,6 +74,11 @@ def normalise_phone(text: str, region: str = "CN") -> str:
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
 
 
+def is_mobile(number: str) -> bool:
+    """Whether a normalised number is a Chinese mobile one, which takes messages."""
+    return number.startswith("+861") and len(number) == 14
+
+
 def mask_phone(number: str) -> str:
     """`+8613800138000` → `138******00`: the first three and the last two digits stay."""
     digits = re.sub(r"\D", "", number)

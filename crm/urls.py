@@ -13,6 +13,7 @@ urlpatterns = [
     path("customers/", include("customers.urls")),
     path("complaints/", include("complaints.urls")),
     path("", include("complaints.call_urls")),
+    path("", include("delivery.survey_urls")),
     path("api/v1/", include("crm.api_urls")),
 ]
 handler403 = "crm.web.forbidden"

@@ -114,6 +114,7 @@ MENU = (
         "chart-column",
         "report.view",
     ),
+    MenuEntry(_("Topics"), "complaints:topics", "message-square-text", "topic.view"),
     MenuEntry(_("Text blocks"), "complaints:texts", "text-quote", "text.keep"),
     MenuEntry(_("Claims"), "complaints:claims", "banknote", "claim.view"),
     MenuEntry(

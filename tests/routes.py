@@ -18,6 +18,7 @@ from complaints.models import (
     QualityCheck,
     RoutingRule,
     TextBlock,
+    TopicAlert,
 )
 from crm.access.models import Absence, Posting
 from crm.jobs.models import Job
@@ -226,6 +227,10 @@ ROUTES = {
     ),
     "complaints:measures": Route("measure.view"),
     "complaints:measure_step": Route("measure.view", "post", "measure_step"),
+    "complaints:alike": Route("complaint.view", of="complaint"),
+    "complaints:topics": Route("topic.view"),
+    "complaints:topic_decide": Route("topic.decide", "post", "topic"),
+    "survey": Route("open", is_lost=True),
     "complaints:texts": Route("text.keep"),
     "complaints:text_remove": Route("text.keep", "post", "block", "supervisor"),
     "complaints:text_ban": Route("text.share", "post"),
@@ -328,6 +333,9 @@ def things(cast, where, owner, agent) -> dict:
         agent=agent, month=now().date().replace(day=1), **about
     )
     measure = give(complaint, by=boss, what="x", office=where)
+    topic = TopicAlert.objects.create(
+        office=where, day="2026-01-01", word="x", cases=9, usual=1, raised_at=now()
+    )
     block = TextBlock.objects.create(title="x", body="x", office=where)
     banned = BannedPhrase.objects.create(phrase=f"x{where.code}", office=where)
     extension = extensions.ask(promise, by=handler, until_at=later, reason="等待回音")
@@ -337,6 +345,7 @@ def things(cast, where, owner, agent) -> dict:
         "check": {"pk": check.pk},
         "check_step": {"pk": check.pk, "step": "score"},
         "measure_step": {"pk": measure.pk, "step": "do"},
+        "topic": {"pk": topic.pk},
         "block": {"pk": block.pk},
         "banned": {"pk": banned.pk},
         "order_act": {"ref": complaint.ref, "action": "note"},
@@ -418,6 +427,7 @@ MISSING = {
             "suspicion",
             "feedback",
             "block",
+            "topic",
             "banned",
             "check",
         ],

@@ -12,6 +12,7 @@ from complaints.models.handling import (
     Presence,
     RoutingRule,
 )
+from complaints.models.learning import CaseTerms, Term, TermDay, TopicAlert
 from complaints.models.quality import (
     CorrectiveAction,
     QualityCheck,
@@ -27,6 +28,7 @@ __all__ = [
     "Basis",
     "BuckPassing",
     "Call",
+    "CaseTerms",
     "Category",
     "Claim",
     "Clock",
@@ -48,5 +50,8 @@ __all__ = [
     "QualitySheet",
     "RoutingRule",
     "Seat",
+    "Term",
+    "TermDay",
     "TextBlock",
+    "TopicAlert",
 ]

@@ -236,6 +236,7 @@ class ComplaintMove(models.Model):
         CONVERTED = "converted", _("Changed its type")
         CHANGED = "changed", pgettext_lazy("work order", "Changed")
         SKIPPED = "skipped", _("Passed over")
+        SURVEYED = "surveyed", _("Survey")
         JOINED = "joined", pgettext_lazy("work order", "Merged or split")
 
     what = models.CharField(max_length=10, choices=What, default=What.MOVED)

@@ -54,6 +54,8 @@ CAPABILITIES: dict[str, set[Role]] = {
     "measure.view": {H, S, Q},
     "measure.do": {H, S},
     "measure.judge": {S, Q},  # not by who did it
+    "topic.view": {S, Role.ANALYST},
+    "topic.decide": {S},
     "text.keep": {A, H, S},
     "text.share": {S},  # texts for all of an office, and what is never said
     "report.view": {S},

@@ -16,7 +16,7 @@ from complaints.routing import add_usual
 from complaints.workflow import CLOSED, State
 from crm import text
 from crm.access.models import User
-from crm.demo import province
+from crm.demo import aftercare, province
 from crm.fields import blind_index
 from crm.improvement.services import decide, submit
 from crm.org.calendar import WorkCalendar
@@ -97,6 +97,7 @@ def seed(
     TimelineEntry.objects.bulk_create([_entry(row) for row in rows])
     add_usual(offices[province.PROVINCE[0]], by=users["supervisor.hubei"])
     _money(rows, users)
+    aftercare.seed(rng, rows, users, offices)
     _feedback(users, offices)
     desk = Desk.objects.create(name="大客户专席", office=offices["420100"])
     desk.members.add(agent)

@@ -26,6 +26,7 @@ PAGES = {
         "/complaints/routing/",
         "/complaints/suspicions/",
         "/complaints/texts/",
+        "/complaints/topics/",
         "/complaints/quality/",
         "/complaints/quality/sheet/",
         "/complaints/measures/",

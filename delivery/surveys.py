@@ -1,0 +1,175 @@
+"""Asking customers: an invitation with a token and an end, answers taken once.
+
+Source: domain.md 7.6, architecture.md 1.9. The app that asked is told in the transaction
+that keeps the answers (settings.SURVEY_HEARERS), so that both are there or neither.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.urls import reverse
+from django.utils.module_loading import import_string
+from django.utils.timezone import now
+from django.utils.translation import gettext as _
+
+from crm.access.models import User
+from crm.audit import services as audit
+from crm.errors import Refused
+from crm.org.models import Office
+from customers.models import Customer
+from delivery.models import (
+    Answer,
+    Invitation,
+    Question,
+    Questionnaire,
+    QuestionnaireVersion,
+)
+
+VALID_FOR = timedelta(days=7)
+Kind = Question.Kind
+# After a work order: three taps, and words only from who is not content.
+WORK_ORDER = "work_order"
+SEEDS: tuple[dict[str, Any], ...] = (
+    {
+        "code": "solved",
+        "kind": Kind.YES_NO,
+        "text": "Was your matter settled?",
+        "text_zh": "您的问题解决了吗？",
+    },
+    {
+        "code": "rating",
+        "kind": Kind.RATING,
+        "text": "How content are you with how it was handled?",
+        "text_zh": "您对处理过程满意吗？",
+    },
+    {
+        "code": "words",
+        "kind": Kind.WORDS,
+        "text": "What should we do better?",
+        "text_zh": "您希望我们改进什么？",
+        "is_required": False,
+        "only_if": "rating",
+        "only_values": [1, 2, 3],
+    },
+)
+
+
+def sow() -> None:
+    """The questionnaire that follows a work order, where it is missing."""
+    names = {"name": "After a work order", "name_zh": "工单回访"}
+    asked, made = Questionnaire.objects.get_or_create(code=WORK_ORDER, defaults=names)
+    if made:
+        version = QuestionnaireVersion.objects.create(
+            questionnaire=asked,
+            number=1,
+            intro="You told us about a matter; we answered. Three taps tell us how it went.",
+            intro_zh="您向我们反映过问题，我们已经答复。请点三下告诉我们结果如何。",
+        )
+        rows = [
+            Question(version=version, position=n, **row)
+            for n, row in enumerate(SEEDS, 1)
+        ]
+        Question.objects.bulk_create(rows)
+
+
+def current(code: str) -> QuestionnaireVersion:
+    """The newest version of a questionnaire."""
+    rows = QuestionnaireVersion.objects.filter(questionnaire__code=code)
+    return rows.order_by("-number")[:1].get()
+
+
+@transaction.atomic
+def invite(
+    code: str,
+    *,
+    by: User | None,
+    office: Office,
+    source: str,
+    subject: str,
+    way: str,
+    customer: Customer | None = None,
+) -> Invitation:
+    """Ask somebody, for seven days. Rights are the caller's, which knows the subject."""
+    at = now()
+    return Invitation.objects.create(
+        token=Invitation.new_token(),
+        version=current(code),
+        source=source,
+        subject=subject,
+        office=office,
+        customer=customer,
+        way=way,
+        sent_by=by,
+        sent_at=at,
+        expires_at=at + VALID_FOR,
+    )
+
+
+def link(invitation: Invitation) -> str:
+    """The public address, to be sent."""
+    return settings.PUBLIC_URL + reverse("survey", args=[invitation.token])
+
+
+def is_asked(question: Question, numbers: dict[str, int | None]) -> bool:
+    """Whether a question is asked, after what was answered before it."""
+    if not question.only_if:
+        return True
+    return numbers.get(question.only_if) in question.only_values
+
+
+@transaction.atomic
+def answer(invitation: Invitation, given: dict[str, Any]) -> Invitation:
+    """Keep the answers, by the questions' codes (numbers, or words); once.
+
+    RACE: the second of two waits, and is refused. Refused: "survey.answered",
+    "survey.expired", "survey.missing".
+    """
+    rows = Invitation.objects.select_for_update(of=("self",))
+    invitation = rows.select_related("version", "office").get(pk=invitation.pk)
+    if invitation.answered_at:
+        raise Refused("survey.answered", _("You have answered already. Thank you."))
+    if invitation.expires_at < now():
+        raise Refused("survey.expired", _("This link is not open any more."))
+    numbers: dict[str, int | None] = {}
+    kept = []
+    for question in invitation.version.questions.all():
+        if not is_asked(question, numbers):
+            continue
+        value = given.get(question.code)
+        if value in (None, ""):
+            if question.is_required:
+                raise Refused("survey.missing", str(question))
+            continue
+        is_words = question.kind == Kind.WORDS
+        row = Answer(invitation=invitation, question=question)
+        row.words = str(value)[:500] if is_words else ""
+        row.number = None if is_words else int(value)
+        numbers[question.code] = row.number
+        kept.append(row)
+    Answer.objects.bulk_create(kept)
+    ratings = (a.number for a in kept if a.question.kind == Kind.RATING)
+    invitation.rating = next(ratings, None)
+    invitation.answered_at = now()
+    invitation.save(update_fields=["rating", "answered_at"])
+    audit.record(None, "survey.answered", invitation, office=invitation.office)
+    if hearer := settings.SURVEY_HEARERS.get(invitation.source):
+        import_string(hearer)(invitation)
+    return invitation
+
+
+def given_of(invitation: Invitation) -> dict[str, Any]:
+    """What was answered, by the questions' codes. One query."""
+    rows = invitation.answers.select_related("question")
+    return {
+        row.question.code: row.words if row.number is None else row.number
+        for row in rows
+    }
+
+
+def forget_customer(customer: Customer) -> None:
+    """The customer is erased: what they wrote goes, the numbers stay without a name."""
+    rows = Invitation.objects.filter(customer=customer)
+    Answer.objects.filter(invitation__in=rows).update(words="")
+    rows.update(customer=None)
