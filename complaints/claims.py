@@ -14,20 +14,25 @@ from django.db import transaction
 from django.db.models import Avg, QuerySet
 from django.utils.timezone import localdate, now
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from complaints.compensation import Case, suggest
 from complaints.models import Claim, Complaint
 from complaints.services import locked, may_over
 from crm.access.capabilities import may
-from crm.access.models import User
+from crm.access.models import Posting, User
+from crm.access.roles import Role
 from crm.audit import services as audit
 from crm.errors import Refused
+from crm.notify.services import tell
 from crm.org.models import Office
 from customers.grades import benefits_of
 
 # (up to yuan, depth of the office that may decide it): 3 county, 2 prefecture, 1 province.
 LEVELS = ((Decimal(1_000), 3), (Decimal(5_000), 2))
 PROVINCE = 1
+TO_DECIDE = gettext_noop("A compensation to be decided")  # translated when read
+DECIDED = gettext_noop("Your compensation is decided")
 USUAL_DAYS = 90
 UNUSUAL_TIMES = 3  # above the mean of such cases
 FACTS = ("regime", "mail", "damage", "excuse", "postage", "loss")
@@ -83,8 +88,28 @@ def propose(
         **{name: facts.get(name) or "" for name in ("mail", "excuse")},
         **{name: facts.get(name) for name in ("regime", "damage", "postage", "loss")},
     )
+    _tell_deciders(claim)
     _record(by, "proposed", claim)
     return claim
+
+
+def _tell_deciders(claim: Claim) -> None:
+    """Supervisors of the office that decides so much."""
+    posted = Posting.objects.in_force(localdate()).filter(role=Role.SUPERVISOR)
+    here = posted.filter(office=deciding_office(claim)).exclude(user=claim.proposed_by)
+    for posting in here.select_related("user"):
+        _tell(posting.user, TO_DECIDE, claim)
+
+
+def _tell(user: User, subject: str, claim: Claim) -> None:
+    tell(
+        user,
+        "claim",
+        subject=subject,
+        body=f"{claim.complaint.ref} ¥{claim.amount}",
+        url=f"{claim.complaint.get_absolute_url()}#claims",
+        key=f"claim:{claim.pk}:{claim.state}:{user.pk}",
+    )
 
 
 def _is_unusual(complaint: Complaint, amount: Decimal) -> bool:
@@ -129,6 +154,7 @@ def decide(claim: Claim, *, by: User, grants: bool, decision: str) -> Claim:
     claim.state = Claim.State.APPROVED if grants else Claim.State.REFUSED
     claim.decided_by, claim.decided_at, claim.decision = by, now(), decision
     claim.save(update_fields=["state", "decided_by", "decided_at", "decision"])
+    _tell(claim.proposed_by, DECIDED, claim)
     _record(by, claim.state, claim)
     return claim
 

@@ -59,7 +59,8 @@ def _require_other(complaint: Complaint, by: User) -> None:
 
 def _again(complaint: Complaint, by: User, note: str) -> Complaint:
     complaint = move(complaint, by=by, after=State.REOPENED, note=note)
-    tell_handlers(complaint, AGAIN, f"again:{complaint.pk}:{complaint.rounds}")
+    key = f"again:{complaint.pk}:{complaint.rounds}"
+    tell_handlers(complaint, AGAIN, key, "order.asked")
     return complaint
 
 

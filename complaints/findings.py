@@ -20,7 +20,7 @@ from crm.access.models import Posting, User
 from crm.access.roles import Role
 from crm.audit import services as audit
 from crm.errors import Refused
-from crm.notify.services import queue_message
+from crm.notify.services import tell
 from crm.org.models import Office
 
 FOUND = gettext_noop("A finding concerns your unit")  # translated when they are read
@@ -80,11 +80,11 @@ def _tell(
         {also} if also else set()
     )
     for person in people:
-        queue_message(
-            "in_app",
+        tell(
+            person,
+            "finding",
             subject=subject,
             body=complaint.ref,
-            to_user=person,
             url=complaint.get_absolute_url(),
             key=f"{key}:{person.pk}",
         )

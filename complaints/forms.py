@@ -101,4 +101,8 @@ class FileForm(forms.Form):
     file = forms.FileField(
         label=gettext_lazy("File"),
         help_text=gettext_lazy("PDF, JPEG or PNG, up to 10 MB."),
+        # On a phone these kinds offer the camera, too.
+        widget=forms.ClearableFileInput(
+            attrs={"accept": "image/jpeg,image/png,application/pdf"}
+        ),
     )

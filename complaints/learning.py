@@ -22,7 +22,7 @@ from crm.access.roles import Role
 from crm.audit import services as audit
 from crm.errors import Refused
 from crm.jobs.models import Job
-from crm.notify.services import queue_message
+from crm.notify.services import tell
 from crm.org.models import Office
 
 BATCH = 500
@@ -151,11 +151,11 @@ def _raise(office: Office, day: date, word: str, cases: int, usual: float) -> bo
         return False
     posted = Posting.objects.in_force(localdate()).select_related("user")
     for posting in posted.filter(office=office, role=Role.SUPERVISOR):
-        queue_message(
-            "in_app",
+        tell(
+            posting.user,
+            "topic",
             subject=EMERGING,
             body=f"{word} {cases} / {usual:.1f}",
-            to_user=posting.user,
             url="/complaints/topics/",
             key=f"topic:{alert.pk}:{posting.user_id}",
         )

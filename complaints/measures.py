@@ -17,7 +17,7 @@ from crm.access.capabilities import may
 from crm.access.models import User
 from crm.audit import services as audit
 from crm.errors import Refused
-from crm.notify.services import queue_message
+from crm.notify.services import tell
 from crm.org.models import Office
 
 GIVEN = gettext_noop("A corrective action for you")  # translated when they are read
@@ -53,11 +53,11 @@ def give(
 
 def _tell(user: User | None, subject: str, row: CorrectiveAction) -> None:
     if user is not None:
-        queue_message(
-            "in_app",
+        tell(
+            user,
+            "measure",
             subject=subject,
             body=row.what,
-            to_user=user,
             url="/complaints/measures/",
             key=f"measure:{row.pk}:{subject[:20]}",
         )

@@ -1,7 +1,5 @@
 """A work order's page: what it is, what was done, and what can be done now."""
 
-import uuid
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -15,9 +13,8 @@ from django.views.decorators.http import require_POST
 
 from complaints import (
     claims,
-    closing,
+    doing,
     handling,
-    joining,
     learning,
     queue,
     services,
@@ -54,24 +51,6 @@ FIRST = {
     "survey",
     "archive",
     "unmerge",
-}
-DOERS: dict[str, Callable[..., Complaint]] = {
-    "claim": handling.claim,
-    "contact": handling.contact,
-    "answer": handling.answer,
-    "assign": handling.assign,
-    "return": handling.give_back,
-    "escalate": handling.escalate,
-    "convert": handling.convert,
-    "note": handling.add_note,
-    "check": closing.check,
-    "survey": surveying.send,
-    "archive": closing.archive,
-    "reopen": closing.reopen,
-    "merge": joining.merge,
-    "unmerge": joining.unmerge,
-    "split": joining.split,
-    "adopt": joining.adopt,
 }
 
 
@@ -154,6 +133,7 @@ def order_page(
     outcome = Outcome.objects.filter(complaint=complaint)
     context = {
         "complaint": complaint,
+        "macros": texts.macros_of(request.user),
         "blocks": texts.offered(request.user, TextBlock.Use.ANSWER, complaint),
         "outcome": outcome.select_related("checked_by").first(),
         "caller_phone": text.mask_phone(complaint.caller_phone),
@@ -261,15 +241,13 @@ def act(request: AuthedRequest, ref: str, action: str) -> HttpResponse:
 def _do(
     request: AuthedRequest, complaint: Complaint, action: str, form: ActionForm
 ) -> str:
-    given = form.given()
-    if action == "split":
-        given["token"] = uuid.uuid4()  # once() is the guard
-    if action in DOERS:
-        done = DOERS[action](complaint, by=request.user, **given)
-    else:
-        done = handling.step(complaint, action, by=request.user, **given)
+    done = doing.do(complaint, action, by=request.user, **form.given())
+    return left_for(request, done, ACTIONS[action].label)
+
+
+def left_for(request: AuthedRequest, done: Complaint, label: Any) -> str:
+    """Says what was done; the address of the work order, or the list when it has left."""
     seen = visible(request).filter(pk=done.pk).exists()
-    label = ACTIONS[action].label
     messages.success(
         request, _("%(ref)s: %(what)s – done.") % {"ref": done.ref, "what": label}
     )

@@ -22,7 +22,7 @@ from crm.access.roles import Role
 from crm.audit import services as audit
 from crm.errors import Refused
 from crm.jobs.models import Job
-from crm.notify.services import queue_message
+from crm.notify.services import tell
 from crm.org.models import Office
 from crm.org.queries import ancestry
 
@@ -269,11 +269,11 @@ def _judges(check: QualityCheck) -> list[User]:
 
 def _tell(people: list[User], subject: str, check: QualityCheck, what: str) -> None:
     for user in people:
-        queue_message(
-            "in_app",
+        tell(
+            user,
+            "quality",
             subject=subject,
             body=check.complaint.ref,
-            to_user=user,
             url=f"/complaints/quality/{check.pk}/",
             key=f"quality:{check.pk}:{what}:{user.pk}",
         )

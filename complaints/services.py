@@ -34,7 +34,7 @@ from crm.access.roles import Role
 from crm.audit import services as audit
 from crm.errors import Refused
 from crm.fields import blind_index
-from crm.notify.services import queue_message
+from crm.notify.services import tell
 from crm.org.models import Office
 from crm.org.queries import calendar_of
 from customers.alerts import raise_complaint
@@ -218,7 +218,8 @@ def nudge(complaint: Complaint, *, by: User, note: str) -> Complaint:
     complaint.save(update_fields=["nudges", "version", "rank"])
     what = ComplaintMove.What.NUDGED
     note_move(complaint, by, complaint.state, complaint.state, now(), note, what)
-    tell_handlers(complaint, REMINDED, f"nudge:{complaint.pk}:{complaint.nudges}")
+    key = f"nudge:{complaint.pk}:{complaint.nudges}"
+    tell_handlers(complaint, REMINDED, key, "order.asked")
     audit.record(by, "complaint.nudged", complaint, office=complaint.office)
     return complaint
 
@@ -236,14 +237,16 @@ def people_of(complaint: Complaint) -> list[User]:
     return []
 
 
-def tell_handlers(complaint: Complaint, subject: str, key: str) -> None:
+def tell_handlers(
+    complaint: Complaint, subject: str, key: str, event: str = "order.came"
+) -> None:
     """News of a work order for whoever is responsible."""
     for user in people_of(complaint):
-        queue_message(
-            "in_app",
+        tell(
+            user,
+            event,
             subject=subject,
             body=complaint.ref,
-            to_user=user,
             url=complaint.get_absolute_url(),
             key=f"{key}:{user.pk}",
         )

@@ -85,7 +85,8 @@ def heard(invitation: Invitation) -> None:
         Outcome.objects.update_or_create(complaint=complaint, defaults=facts)
     if is_poor and complaint.state in (State.REPLIED, State.FOLLOW_UP, State.ARCHIVED):
         complaint = move(complaint, by=None, after=State.REOPENED, note=words)
-        tell_handlers(complaint, AGAIN, f"again:{complaint.pk}:{complaint.rounds}")
+        key = f"again:{complaint.pk}:{complaint.rounds}"
+        tell_handlers(complaint, AGAIN, key, "order.asked")
     elif complaint.state == State.REPLIED:
         move(complaint, by=None, after=State.FOLLOW_UP, note=words)
     else:

@@ -15,7 +15,7 @@ from complaints.services import people_of
 from crm.access.models import Posting, User
 from crm.access.roles import Role
 from crm.jobs.models import Job
-from crm.notify.services import queue_message
+from crm.notify.services import tell
 from crm.org.calendar import WorkCalendar, add_working_time
 from crm.org.models import Office
 from crm.org.queries import calendar_of
@@ -96,11 +96,11 @@ def _send(user: User, subject: str, rows: list[Milestone]) -> None:
     more = [f"+ {len(lines) - SHOWN}"] if len(lines) > SHOWN else []
     one = rows[0].complaint
     everything = reverse("complaints:list") + "?view=overdue"
-    queue_message(
-        "in_app",
+    tell(
+        user,
+        "order.clock",
         subject=subject,
         body="\n".join(lines[:SHOWN] + more),
-        to_user=user,
         url=one.get_absolute_url() if len(rows) == 1 else everything,
         key=f"milestone:{rows[0].pk}:{rows[0].told}:{user.pk}",
     )

@@ -12,7 +12,7 @@ from django.db.models import Q, QuerySet
 from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 
-from complaints.models import BannedPhrase, Complaint, TextBlock
+from complaints.models import BannedPhrase, Complaint, Macro, TextBlock
 from crm.access.capabilities import require
 from crm.access.models import User
 from crm.audit import services as audit
@@ -57,11 +57,21 @@ def _paths_over(offices: Iterable[Office]) -> set[str]:
     }
 
 
-def blocks_of(user: User) -> QuerySet[TextBlock]:
-    """One's own, and those of one's offices and of all above them. One query."""
+def _theirs(user: User) -> Q:
+    """One's own, and those of one's offices and of all above them."""
     over = _paths_over([p.office for p in user.postings_now])
-    rows = TextBlock.objects.filter(Q(owner=user) | Q(office__path__in=over))
-    return rows.select_related("office", "owner")
+    return Q(owner=user) | Q(office__path__in=over)
+
+
+def blocks_of(user: User) -> QuerySet[TextBlock]:
+    """The text blocks that a person may use. One query."""
+    return TextBlock.objects.filter(_theirs(user)).select_related("office", "owner")
+
+
+def macros_of(user: User) -> QuerySet[Macro]:
+    """The macros that a person may use. One query."""
+    related = ("office", "owner", "target", "subcategory")
+    return Macro.objects.filter(_theirs(user)).select_related(*related)
 
 
 def offered(
@@ -97,6 +107,11 @@ def _values(user: User, complaint: Complaint | None) -> dict[str, str]:
     return values
 
 
+def filled(body: str, user: User, complaint: Complaint) -> str:
+    """`body` with its variables, for a work order and who writes."""
+    return fill(body, _values(user, complaint))
+
+
 def fill(body: str, values: dict[str, str]) -> str:
     """`body` with its {variables}; what is not known leaves a gap."""
     return _BRACES.sub(lambda found: values.get(found[1]) or UNKNOWN, body)
@@ -111,8 +126,8 @@ def banned_in(said: str, office: Office) -> list[BannedPhrase]:
 
 
 @transaction.atomic
-def save_block(block: TextBlock, *, by: User) -> TextBlock:
-    """Keep one's own block, or one of an office that `by` supervises."""
+def save_block(block: TextBlock | Macro, *, by: User) -> None:
+    """Keep one's own block or macro, or one of an office that `by` supervises."""
     require(by, "text.keep")
     if block.office is not None:
         require(by, "text.share", block.office)
@@ -120,11 +135,10 @@ def save_block(block: TextBlock, *, by: User) -> TextBlock:
         raise PermissionDenied("text.keep")
     block.save()
     audit.record(by, "text.kept", block, office=block.office)
-    return block
 
 
 @transaction.atomic
-def remove_block(block: TextBlock, *, by: User) -> None:
+def remove_block(block: TextBlock | Macro, *, by: User) -> None:
     if block.office is not None:
         require(by, "text.share", block.office)
     elif block.owner_id != by.pk:

@@ -3,9 +3,11 @@
 from django.urls import path
 
 from complaints import (
+    bulk_views,
     call_views,
     claim_views,
     clock_views,
+    macro_views,
     order_views,
     quality_views,
     report_views,
@@ -60,6 +62,9 @@ urlpatterns = [
     ),
     path("topics/", topic_views.topics, name="topics"),
     path("topics/<int:pk>/", topic_views.decide, name="topic_decide"),
+    path("hand-over/", bulk_views.hand_over, name="hand_over"),
+    path("macros/", macro_views.macro_list, name="macros"),
+    path("macros/<int:pk>/remove/", macro_views.macro_remove, name="macro_remove"),
     path("texts/", text_views.text_list, name="texts"),
     path("texts/<int:pk>/remove/", text_views.text_remove, name="text_remove"),
     path("texts/ban/", text_views.ban, name="text_ban"),
@@ -67,6 +72,7 @@ urlpatterns = [
     path("next/", order_views.take_next, name="next"),
     path("<str:ref>/", order_views.detail, name="detail"),
     path("<str:ref>/alike/", order_views.alike, name="alike"),
+    path("<str:ref>/macro/<int:pk>/", macro_views.macro, name="macro"),
     path("<str:ref>/working/", clock_views.working, name="working"),
     path("<str:ref>/do/<slug:action>/", order_views.act, name="act"),
     path("<str:ref>/claim/", claim_views.propose, name="claim_propose"),

@@ -46,6 +46,7 @@ def complaint_list(request: AuthedRequest) -> HttpResponse:
         "kept": _kept(form),
         "may_create": may(request.user, "complaint.create"),
         "month": localdate(),
+        "may_bulk": may(request.user, "complaint.bulk"),
     }
     return render(request, "complaints/list.html", context)
 

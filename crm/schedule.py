@@ -3,6 +3,7 @@ kernel may not import the apps above it. Read as settings."""
 
 JOB_KINDS = {
     "notify.deliver": "crm.notify.sending.deliver_step",
+    "notify.digest": "crm.notify.sending.digest_step",
     "audit.seal": "crm.audit.seal.seal_step",
     "access.clean": "crm.access.sessions.clean_step",
     "dashboards.retention": "crm.dashboards.retention.retention_step",
@@ -40,6 +41,7 @@ ANALYTICS_KINDS = {"customers.value", "customers.forecast"}
 # name → (kind, every so many seconds or None, daily at local time or None)
 JOB_SCHEDULE = {
     "deliver": ("notify.deliver", 30, None),
+    "digest": ("notify.digest", None, "08:00"),
     "seal": ("audit.seal", 10, None),
     "clocks": ("complaints.sweep", 60, None),
     "calls": ("complaints.calls", None, "03:45"),

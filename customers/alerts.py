@@ -15,7 +15,7 @@ from crm.access.models import User
 from crm.access.scoping import offices_of
 from crm.audit import services as audit
 from crm.errors import Refused
-from crm.notify.services import queue_message
+from crm.notify.services import tell
 from crm.org.models import Office
 from crm.org.queries import calendar_of
 from customers import watch_sql
@@ -48,9 +48,7 @@ def working_day_after(office: Office, day: date, count: int) -> date:
 
 
 def send_news(user: User, number: int, url: str, key: str) -> None:
-    queue_message(
-        "in_app", subject=NEWS, body=str(number), to_user=user, url=url, key=key
-    )
+    tell(user, "customer", subject=NEWS, body=str(number), url=url, key=key)
 
 
 @transaction.atomic

@@ -12,7 +12,7 @@ from crm.access.models import User
 from crm.audit import services as audit
 from crm.copying import copy_in
 from crm.errors import Refused
-from crm.notify.services import queue_message
+from crm.notify.services import tell
 from crm.org.models import Office
 from crm.transfer.targets import (
     Column,
@@ -148,10 +148,10 @@ def hand_over(
     row.state, row.answered_at, row.answer = State.HANDED, None, ""
     row.save()
     audit.record(by, "directory.handed_over", row, office=row.office)
-    queue_message(
-        "in_app",
+    tell(
+        developer,
+        "customer",
         subject=_("A prospect was handed to you: %(name)s") % {"name": row.name},
-        to_user=developer,
         url=row.get_absolute_url(),
         key=f"prospect:{row.pk}:{row.handed_at:%Y%m%d%H%M%S}",
     )

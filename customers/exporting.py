@@ -21,7 +21,7 @@ from crm.errors import Refused
 from crm.fields import decrypt, encrypt
 from crm.jobs.models import Job
 from crm.jobs.services import enqueue
-from crm.notify.services import queue_message
+from crm.notify.services import tell
 from customers import recipients
 from customers.listing import clean_query, selection
 from customers.models import CustomerPhone, Export, RecipientList
@@ -127,10 +127,10 @@ def decide_export(row: Export, *, by: User, approve: bool) -> Export:
 
 
 def _tell(row: Export, subject: str) -> None:
-    queue_message(
-        "in_app",
+    tell(
+        row.requested_by,
+        "customer",
         subject=subject,
-        to_user=row.requested_by,
         url="/customers/exports/",
         key=f"export:{row.pk}:{row.state}",
     )

@@ -15,7 +15,7 @@ from crm.access.models import User
 from crm.audit import services as audit
 from crm.errors import Refused
 from crm.jobs.models import Job
-from crm.notify.services import queue_message
+from crm.notify.services import tell
 from customers import grading
 from customers.grade_runs import last_period_end, start_run
 from customers.grade_steps import forget_cancelled
@@ -190,10 +190,10 @@ def decide_override(override: GradeOverride, *, by: User, approve: bool) -> None
         _set_grade(customer, row.code, override=row)
     action = "grade.override_approved" if approve else "grade.override_refused"
     audit.record(by, action, customer, office=customer.office)
-    queue_message(
-        "in_app",
+    tell(
+        row.asked_by,
+        "customer",
         subject=_("Your grade by hand was decided: %(code)s") % {"code": customer.code},
-        to_user=row.asked_by,
         url=f"{customer.get_absolute_url()}#grade",
         key=f"override:{row.pk}:{row.state}",
     )

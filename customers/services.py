@@ -14,7 +14,7 @@ from crm.audit import services as audit
 from crm.audit.models import AuditEvent
 from crm.errors import Refused
 from crm.fields import blind_index
-from crm.notify.services import queue_message
+from crm.notify.services import tell
 from crm.org.models import Office
 from customers.models import Customer, CustomerPhone, TimelineEntry
 
@@ -120,10 +120,10 @@ def tell_supervisors(
     above = Posting.objects.in_force(localdate()).filter(role=Role.SUPERVISOR)
     for posting in above.select_related("user", "office"):
         if posting.office.contains(office) and posting.user != but:
-            queue_message(
-                "in_app",
+            tell(
+                posting.user,
+                "system",
                 subject=subject,
-                to_user=posting.user,
                 url=url,
                 key=f"{key}:{posting.user_id}",
             )

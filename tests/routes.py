@@ -15,6 +15,7 @@ from complaints.models import (
     BuckPassing,
     CoHandler,
     Finding,
+    Macro,
     QualityCheck,
     RoutingRule,
     TextBlock,
@@ -77,6 +78,7 @@ ROUTES = {
     "access:day_remove": Route("calendar.manage", "post", "day"),
     "access:calendar_year": Route("calendar.manage", "post", is_national=True),
     "notify:inbox": Route("any"),
+    "notify:preferences": Route("any"),
     "notify:read_all": Route("any", "post"),
     "transfer:list": Route("transfer.import"),
     "transfer:new": Route("transfer.import"),
@@ -230,6 +232,10 @@ ROUTES = {
     "complaints:alike": Route("complaint.view", of="complaint"),
     "complaints:topics": Route("topic.view"),
     "complaints:topic_decide": Route("topic.decide", "post", "topic"),
+    "complaints:hand_over": Route("complaint.bulk", "post"),
+    "complaints:macros": Route("text.keep"),
+    "complaints:macro_remove": Route("text.keep", "post", "macro", "supervisor"),
+    "complaints:macro": Route("complaint.move", of="order_macro"),
     "survey": Route("open", is_lost=True),
     "complaints:texts": Route("text.keep"),
     "complaints:text_remove": Route("text.keep", "post", "block", "supervisor"),
@@ -336,6 +342,10 @@ def things(cast, where, owner, agent) -> dict:
     topic = TopicAlert.objects.create(
         office=where, day="2026-01-01", word="x", cases=9, usual=1, raised_at=now()
     )
+    macro, staged = (
+        Macro.objects.create(title="x", action="note", office=where)
+        for _two in range(2)
+    )
     block = TextBlock.objects.create(title="x", body="x", office=where)
     banned = BannedPhrase.objects.create(phrase=f"x{where.code}", office=where)
     extension = extensions.ask(promise, by=handler, until_at=later, reason="等待回音")
@@ -346,6 +356,8 @@ def things(cast, where, owner, agent) -> dict:
         "check_step": {"pk": check.pk, "step": "score"},
         "measure_step": {"pk": measure.pk, "step": "do"},
         "topic": {"pk": topic.pk},
+        "macro": {"pk": macro.pk},
+        "order_macro": {"ref": complaint.ref, "pk": staged.pk},
         "block": {"pk": block.pk},
         "banned": {"pk": banned.pk},
         "order_act": {"ref": complaint.ref, "action": "note"},
@@ -427,6 +439,7 @@ MISSING = {
             "suspicion",
             "feedback",
             "block",
+            "macro",
             "topic",
             "banned",
             "check",
@@ -454,6 +467,7 @@ MISSING = {
     "finding_step": {"pk": 99999999, "step": "object"},
     "help_step": {"pk": 99999999, "step": "rate"},
     "absence": {"what": "absence", "pk": 99999999},
+    "order_macro": {"ref": "C-1", "pk": 99999999},
     "check_step": {"pk": 99999999, "step": "score"},
     "measure_step": {"pk": 99999999, "step": "do"},
 }

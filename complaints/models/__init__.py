@@ -19,7 +19,7 @@ from complaints.models.quality import (
     QualityPoint,
     QualitySheet,
 )
-from complaints.models.texts import BannedPhrase, TextBlock
+from complaints.models.texts import BannedPhrase, Macro, TextBlock
 from complaints.models.work import Attachment, Complaint, ComplaintMove
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "Finding",
     "Joining",
     "Limit",
+    "Macro",
     "Milestone",
     "Outcome",
     "Pause",

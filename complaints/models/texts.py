@@ -5,9 +5,14 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from complaints.kinds import Group
+from complaints.kinds import Group, Severity
+from complaints.models.catalogue import Category
+from complaints.workflow import ACTIONS
 from crm.access.models import User
 from crm.org.models import Office
+
+# What a macro may do: nothing that asks for a judgement of its own.
+MACRO_ACTIONS = ("note", "start", "contact", "answer", "suspend", "assign", "escalate")
 
 
 class TextBlock(models.Model):
@@ -77,3 +82,57 @@ class BannedPhrase(models.Model):
 
     def __str__(self) -> str:
         return self.phrase
+
+
+class Macro(models.Model):
+    """Several changes at once, shown before they are made: facts of the work order, then
+    one action with its words."""
+
+    title = models.CharField(_("title"), max_length=60)
+    action = models.CharField(
+        _("action"),
+        max_length=12,
+        choices=[(name, ACTIONS[name].label) for name in MACRO_ACTIONS],
+    )
+    text = models.TextField(_("text"), max_length=1000, blank=True)
+    severity = models.CharField(
+        _("severity becomes"), max_length=8, choices=Severity, blank=True
+    )
+    subcategory = models.ForeignKey(
+        Category,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("category becomes"),
+    )
+    target = models.ForeignKey(
+        Office,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("handed to"),
+    )
+    owner = models.ForeignKey(User, models.CASCADE, null=True, related_name="+")
+    office = models.ForeignKey(
+        Office, models.PROTECT, null=True, blank=True, related_name="+"
+    )
+
+    class Meta:
+        ordering = ["title"]
+        constraints = [
+            models.CheckConstraint(
+                name="macro_of_one",
+                condition=Q(owner=None, office__isnull=False)
+                | Q(owner__isnull=False, office=None),
+            ),
+            models.CheckConstraint(
+                name="macro_target_when_handed",
+                condition=Q(action="assign", target__isnull=False)
+                | (~Q(action="assign") & Q(target=None)),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title

@@ -1,6 +1,7 @@
 """Forms of the pages that run the place."""
 
 from datetime import datetime, time
+from typing import Any
 
 from django import forms
 from django.contrib.auth import authenticate, password_validation
@@ -8,6 +9,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from crm import text
 from crm.access.models import Posting, User
 from crm.access.roles import Role
 from crm.access.scoping import offices_of
@@ -101,6 +103,24 @@ class ProfileForm(forms.ModelForm):
     class Meta:
         model = User
         fields = ["full_name", "email"]
+
+    mobile = forms.CharField(
+        label=gettext_lazy("Mobile number, for news by SMS"),
+        max_length=20,
+        required=False,
+        widget=forms.TextInput(attrs={"type": "tel", "autocomplete": "tel"}),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial["mobile"] = text.written_phone(self.instance.mobile)
+
+    def clean_mobile(self) -> str:
+        typed = self.cleaned_data["mobile"]
+        number = text.normalise_phone(typed) if typed else ""
+        if typed and not text.is_mobile(number):
+            raise forms.ValidationError(_("This is not a mobile number."))
+        return number
 
 
 class UserForm(forms.ModelForm):

@@ -49,6 +49,7 @@ class User(AbstractBaseUser):
     )
     full_name = models.CharField(_("full name"), max_length=60)
     email = models.EmailField(_("e-mail"), blank=True)
+    mobile = EncryptedText()  # for news by SMS, if they want it
     is_active = models.BooleanField(_("active"), default=True)
     is_demo = models.BooleanField(default=False)  # may sign in on loopback only
     must_change_password = models.BooleanField(default=False)

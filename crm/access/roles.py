@@ -42,6 +42,7 @@ CAPABILITIES: dict[str, set[Role]] = {
     "complaint.view": {A, H, M, S, Q},
     "complaint.create": {A, M, S},
     "complaint.move": {A, H, S},
+    "complaint.bulk": {S},  # many handed over at once
     "complaint.attach": {A, H, M, S},
     "complaint.nudge": {A, M, S},
     "complaint.check": {A, S},  # follow-up and archive: not by who answered

@@ -160,11 +160,11 @@ def end_posting(posting: Posting, *, by: User) -> None:
 
 
 def _save_facts(user: User, facts: dict, *, by: User, action: str) -> None:
-    """Write `facts` and which of them changed; the address is personal and only named."""
+    """Write `facts` and which of them changed; addresses are personal and only named."""
     changed = {name: [getattr(user, name), new] for name, new in facts.items()}
     changed = {name: pair for name, pair in changed.items() if pair[0] != pair[1]}
-    if "email" in changed:
-        changed["email"] = ["…", "…"]
+    for personal in {"email", "mobile"} & set(changed):
+        changed[personal] = ["…", "…"]
     for name, value in facts.items():
         setattr(user, name, value)
     user.save(update_fields=list(facts))
@@ -172,10 +172,10 @@ def _save_facts(user: User, facts: dict, *, by: User, action: str) -> None:
 
 
 @transaction.atomic
-def change_profile(user: User, *, full_name: str, email: str) -> None:
-    """Change one's own name and address."""
+def change_profile(user: User, *, full_name: str, email: str, mobile: str) -> None:
+    """Change one's own name and addresses."""
     locked = User.objects.select_for_update().get(pk=user.pk)
-    facts = {"full_name": full_name, "email": email}
+    facts = {"full_name": full_name, "email": email, "mobile": mobile}
     _save_facts(locked, facts, by=user, action="profile.changed")
 
 

@@ -15,7 +15,7 @@ from crm.dashboards import retention
 from crm.demo import grading, names, orders, province, records, watch
 from crm.jobs.running import run_inline
 from crm.jobs.services import enqueue
-from crm.notify.services import queue_message
+from crm.notify.services import tell
 from crm.org import holidays
 from crm.org.models import Office, WorkWindow
 from crm.transfer.models import SourceFile
@@ -110,9 +110,7 @@ def _users(offices: dict[str, Office]) -> dict[str, User]:
             user=user, office=offices[office], role=role, valid_from=date(2026, 1, 1)
         )
         welcome = "欢迎使用演示数据 · Welcome to the demo province"
-        queue_message(
-            "in_app", subject=welcome, to_user=user, key=f"welcome:{username}"
-        )
+        tell(user, "system", subject=welcome, key=f"welcome:{username}")
         found[username] = user
     return found
 

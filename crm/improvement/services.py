@@ -21,7 +21,7 @@ from crm.access.roles import Role
 from crm.audit import services as audit
 from crm.errors import Refused
 from crm.improvement.models import Feedback, FeedbackLine
-from crm.notify.services import queue_message
+from crm.notify.services import tell
 from crm.org.calendar import add_working_time
 from crm.org.models import Office
 from crm.org.queries import calendar_of
@@ -153,11 +153,11 @@ def _tell_level(feedback: Feedback) -> None:
 
 
 def _send(user: User, subject: str, feedback: Feedback, key: str) -> None:
-    queue_message(
-        "in_app",
+    tell(
+        user,
+        "feedback",
         subject=subject,
         body=feedback.title,
-        to_user=user,
         url=f"/feedback/{feedback.pk}/",
         key=key,
     )

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Self
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -37,6 +38,7 @@ class Message(models.Model):
 
     class State(models.TextChoices):
         PENDING = "pending", _("Waiting")
+        HELD = "held", _("Waiting for the digest")
         SENT = "sent", _("Sent")
         SUPPRESSED = "suppressed", _("Suppressed")
         FAILED = "failed", _("Failed")
@@ -76,11 +78,30 @@ class Message(models.Model):
                 fields=["to_user"],
                 condition=Q(read_at=None, channel="in_app"),
             ),
+            models.Index(
+                name="message_held", fields=["to_user"], condition=Q(state="held")
+            ),
             models.Index(name="message_inbox", fields=["to_user", "-created_at"]),
         ]
 
     def __str__(self) -> str:
         return f"{self.channel} #{self.pk} {self.state}"
+
+
+class Preference(models.Model):
+    """How a person wants to be told of one event; without a row: in the application."""
+
+    user = models.ForeignKey("access.User", models.CASCADE, related_name="preferences")
+    event = models.CharField(max_length=16)
+    channels = ArrayField(models.CharField(max_length=8), default=list)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="preference_once", fields=["user", "event"])
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} {self.event}: {', '.join(self.channels)}"
 
 
 class Suppression(models.Model):

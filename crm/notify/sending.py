@@ -5,9 +5,11 @@ from datetime import datetime, timedelta
 
 from django.db.models import Min
 from django.utils.timezone import now
+from django.utils.translation import gettext, gettext_noop, override
 
 from crm.notify import channels
 from crm.notify.models import Message, Suppression
+from crm.notify.services import HOUSE_LANGUAGE, queue_message
 
 MAX_ATTEMPTS = 5
 logger = logging.getLogger(__name__)
@@ -56,3 +58,36 @@ def _try_to_send(message: Message, at: datetime) -> None:
 
 def oldest_waiting() -> datetime | None:
     return Message.objects.pending(now()).aggregate(oldest=Min("due_at"))["oldest"]
+
+
+DIGEST_LINES = 100
+DIGEST = gettext_noop("Your news of the day: %(n)s")
+
+
+def digest_step(job) -> bool:
+    """Job, each morning: what is held for one person becomes one e-mail.
+
+    RACE: rows are locked; what comes meanwhile waits for tomorrow.
+    """
+    held = Message.objects.select_for_update(skip_locked=True, of=("self",))
+    held = held.filter(state=Message.State.HELD).order_by("pk")
+    first = held.select_related("to_user").first()
+    if first is None or first.to_user is None:
+        return True
+    mine = list(held.filter(to_user=first.to_user))
+    lines = [f"· {row.subject}\n{row.body}" for row in mine[:DIGEST_LINES]]
+    if len(mine) > DIGEST_LINES:
+        lines.append(f"+ {len(mine) - DIGEST_LINES}")
+    with override(first.to_user.language or HOUSE_LANGUAGE):
+        subject = gettext(DIGEST) % {"n": len(mine)}
+    queue_message(
+        Message.Channel.EMAIL,
+        subject=subject,
+        body="\n\n".join(lines),
+        to_address=first.to_user.email or first.to_address,
+    )
+    Message.objects.filter(pk__in=[row.pk for row in mine]).update(
+        state=Message.State.SENT, sent_at=now()
+    )
+    job.done_units += len(mine)
+    return False

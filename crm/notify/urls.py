@@ -7,5 +7,6 @@ from crm.notify import views
 app_name = "notify"
 urlpatterns = [
     path("", views.inbox, name="inbox"),
+    path("how/", views.preferences, name="preferences"),
     path("read/", views.read_all, name="read_all"),
 ]

@@ -25,6 +25,8 @@ PAGES = {
         "/complaints/findings/",
         "/complaints/routing/",
         "/complaints/suspicions/",
+        "/inbox/how/",
+        "/complaints/macros/",
         "/complaints/texts/",
         "/complaints/topics/",
         "/complaints/quality/",
