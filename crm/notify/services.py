@@ -82,7 +82,12 @@ def tell(
     """
     ways = channels_of(user, event)
     if IN_APP in ways:
-        facts: dict[str, Any] = {"subject": subject, "body": body, "url": url, "key": key}
+        facts: dict[str, Any] = {
+            "subject": subject,
+            "body": body,
+            "url": url,
+            "key": key,
+        }
         queue_message(IN_APP, to_user=user, **facts)
     with override(user.language or HOUSE_LANGUAGE):
         said = gettext(subject)
