@@ -19,7 +19,7 @@ from complaints.claim_forms import (
     RecoverForm,
     WordsForm,
 )
-from complaints.models import Claim, CoHandler, Finding
+from complaints.models import Claim, CoHandler, Complaint, Finding
 from complaints.order_views import order_page, visible
 from crm.access.capabilities import AuthedRequest, needs
 from crm.access.models import User
@@ -167,19 +167,19 @@ FINDING_STEPS: dict[str, tuple[Any, Any]] = {
 }
 
 
-def _findings(request: AuthedRequest) -> QuerySet[Finding]:
+def findings_of(user: User) -> QuerySet[Finding]:
     """Of work orders that one sees, of one's own units, and about oneself."""
     related = ("complaint", "office", "user", "found_by", "objected_by", "ruled_by")
     rows = Finding.objects.select_related(*related)
-    mine = offices_of(request.user, "supervisor")
-    seen = rows.filter(complaint__in=visible(request))
-    return seen | rows.filter(office__in=mine) | rows.filter(user=request.user)
+    mine = offices_of(user, "supervisor")
+    seen = rows.filter(complaint__in=Complaint.objects.visible_to(user))
+    return seen | rows.filter(office__in=mine) | rows.filter(user=user)
 
 
 @needs("complaint.view")
 def finding_list(request: AuthedRequest) -> HttpResponse:
     """Findings that concern one: of one's area, units and oneself; the open ones first."""
-    rows = list(_findings(request).order_by("-found_at")[:200])
+    rows = list(findings_of(request.user).order_by("-found_at")[:200])
     for row in rows:
         row.may_object = row.state == "stands" and findings.may_object(
             request.user, row
@@ -193,7 +193,7 @@ def finding_list(request: AuthedRequest) -> HttpResponse:
 @require_POST
 @needs("complaint.view")
 def finding_step(request: AuthedRequest, pk: int, step: str) -> HttpResponse:
-    finding = get_object_or_404(_findings(request), pk=pk)
+    finding = get_object_or_404(findings_of(request.user), pk=pk)
     _step(request, finding, step, FINDING_STEPS)
     return redirect("complaints:findings")
 

@@ -24,6 +24,7 @@ from crm.access.models import Posting, User
 from crm.access.roles import Role
 from crm.audit import services as audit
 from crm.errors import Refused
+from crm.hooks.services import emit
 from crm.notify.services import tell
 from crm.org.models import Office
 from customers.grades import benefits_of
@@ -197,3 +198,6 @@ def _record(by: User, what: str, claim: Claim) -> None:
         office=claim.complaint.office,
         details=details,
     )
+    data = {"ref": claim.complaint.ref, "claim": claim.pk, "state": claim.state}
+    data |= {"amount": f"{claim.amount}", "rule": claim.rule}
+    emit("claim.moved", [claim.complaint.office], data)

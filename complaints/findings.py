@@ -20,6 +20,7 @@ from crm.access.models import Posting, User
 from crm.access.roles import Role
 from crm.audit import services as audit
 from crm.errors import Refused
+from crm.hooks.services import emit
 from crm.notify.services import tell
 from crm.org.models import Office
 
@@ -150,6 +151,8 @@ def _record(by: User, what: str, finding: Finding) -> None:
         office=finding.office,
         details=details,
     )
+    data = {"ref": finding.complaint.ref, "finding": finding.pk, **details}
+    emit("finding.moved", [finding.office], data | {"state": finding.state})
 
 
 # --- units that help --------------------------------------------------------------------

@@ -18,6 +18,7 @@ from complaints.kinds import NEEDS_FINDING
 from complaints.limits import LEGAL
 from complaints.models import Category, Clock, Complaint, ComplaintMove, Outcome
 from complaints.services import (
+    announce,
     locked,
     may_over,
     move,
@@ -72,6 +73,7 @@ def changed(
     audit.record(
         by, f"complaint.{what}", complaint, office=complaint.office, details=details
     )
+    announce(complaint, "order.changed")
     return complaint
 
 

@@ -34,6 +34,7 @@ from crm.access.roles import Role
 from crm.audit import services as audit
 from crm.errors import Refused
 from crm.fields import blind_index
+from crm.hooks.services import emit
 from crm.notify.services import tell
 from crm.org.models import Office
 from crm.org.queries import calendar_of
@@ -133,7 +134,20 @@ def create_complaint(
         "customer": customer.pk if customer else None,
     }
     audit.record(by, "complaint.created", complaint, office=office, details=details)
+    announce(complaint, "order.created")
     return complaint
+
+
+def announce(complaint: Complaint, event: str) -> None:
+    """Tell the systems that want to hear of it. One query when none does."""
+    times = ("opened_at", "due_at", "legal_due_at")
+    data = {name: getattr(complaint, name) for name in times}
+    data = {name: at.isoformat() if at else None for name, at in data.items()}
+    names = ("ref", "kind", "category", "state", "severity", "channel", "version")
+    data |= {name: getattr(complaint, name) for name in names}
+    data["office"] = complaint.office.code
+    data["handling_office"] = complaint.handling_office.code
+    emit(event, [complaint.office, complaint.handling_office], data)
 
 
 def note_move(
@@ -201,6 +215,7 @@ def move(
     audit.record(
         by, "complaint.moved", complaint, office=complaint.office, details=details
     )
+    announce(complaint, "order.moved")
     return complaint
 
 
@@ -221,6 +236,7 @@ def nudge(complaint: Complaint, *, by: User, note: str) -> Complaint:
     key = f"nudge:{complaint.pk}:{complaint.nudges}"
     tell_handlers(complaint, REMINDED, key, "order.asked")
     audit.record(by, "complaint.nudged", complaint, office=complaint.office)
+    announce(complaint, "order.reminded")
     return complaint
 
 

@@ -1,5 +1,7 @@
 """What every API view shares: who asks, pages, and one shape of error."""
 
+import uuid
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
@@ -11,6 +13,10 @@ from rest_framework.pagination import CursorPagination
 from rest_framework.response import Response
 
 from crm.access.capabilities import may
+from crm.access.once import once_for
+from crm.access.signin import trace_of
+from crm.access.tokens import user_of
+from crm.audit import services as audit
 from crm.errors import Refused
 
 
@@ -19,6 +25,33 @@ class SessionAuthentication(authentication.SessionAuthentication):
 
     def authenticate_header(self, request: Any) -> str:
         return "Session"
+
+
+class TokenAuthentication(authentication.BaseAuthentication):
+    """Another system's key: `Authorization: Bearer crm_…`; it acts as the key's owner."""
+
+    def authenticate(self, request: Any) -> tuple[Any, str] | None:
+        kind, _space, token = request.headers.get("Authorization", "").partition(" ")
+        if kind.lower() != "bearer":
+            return None
+        user = user_of(token.strip())
+        if user is None:
+            raise exceptions.AuthenticationFailed
+        user.trace = trace_of(request._request)
+        return user, "token"
+
+    def authenticate_header(self, request: Any) -> str:
+        return "Bearer"
+
+
+class TokenScheme(OpenApiAuthenticationExtension):
+    """How the OpenAPI document names a key."""
+
+    target_class = TokenAuthentication
+    name = "token"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer"}
 
 
 class SessionScheme(OpenApiAuthenticationExtension):
@@ -38,7 +71,10 @@ class DenyByDefault(permissions.BasePermission):
         capability = getattr(view, "capabilities", {}).get(
             getattr(view, "action", None)
         )
-        return bool(capability and request.user and may(request.user, capability))
+        is_open = capability and request.user and may(request.user, capability)
+        if not is_open and request.auth == "token":  # a session's are the middleware's
+            audit.record(request.user, "access.denied", result="denied")
+        return bool(is_open)
 
 
 class Pages(CursorPagination):
@@ -66,6 +102,21 @@ class StrictSerializer(serializers.Serializer):
                 {name: ["Unknown field."] for name in sorted(wrong)}
             )
         return super().to_internal_value(data)
+
+
+NAMESPACE = uuid.UUID("6f1f6f8e-7a1c-4a52-9a35-0c2b5f0e9d11")
+
+
+def key_of(request: Any) -> uuid.UUID | None:
+    """The request's Idempotency-Key as a token of its sender's own, if it has one."""
+    key = request.headers.get("Idempotency-Key", "")[:200]
+    return uuid.uuid5(NAMESPACE, f"{request.user.pk} {key}") if key else None
+
+
+def once_by_key(request: Any, act: Callable[[], str]) -> str:
+    """What `act` returned, now or when this Idempotency-Key came first."""
+    key = key_of(request)
+    return once_for(request.user, key, act) if key else act()
 
 
 def explain(error: Exception, context: dict) -> Response | None:

@@ -5,6 +5,14 @@ from drf_spectacular.views import SpectacularJSONAPIView
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.routers import SimpleRouter
 
+from complaints.aftercare_api import (
+    CheckViewSet,
+    ClaimViewSet,
+    FeedbackViewSet,
+    FindingViewSet,
+    MeasureViewSet,
+    TopicViewSet,
+)
 from complaints.api import ComplaintViewSet
 from customers.api import CustomerViewSet
 from customers.watch_api import (
@@ -28,6 +36,12 @@ router.register("grade-runs", GradeRunViewSet, basename="api-grade-run")
 router.register("forecast", ForecastViewSet, basename="api-forecast")
 router.register("key-customers", MovementViewSet, basename="api-movement")
 router.register("complaints", ComplaintViewSet, basename="api-complaint")
+router.register("claims", ClaimViewSet, basename="api-claim")
+router.register("findings", FindingViewSet, basename="api-finding")
+router.register("measures", MeasureViewSet, basename="api-measure")
+router.register("quality-checks", CheckViewSet, basename="api-check")
+router.register("topics", TopicViewSet, basename="api-topic")
+router.register("feedback", FeedbackViewSet, basename="api-feedback")
 urlpatterns = [
     *router.urls,
     path("schema/", Schema.as_view(), name="api-schema"),

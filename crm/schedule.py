@@ -4,6 +4,8 @@ kernel may not import the apps above it. Read as settings."""
 JOB_KINDS = {
     "notify.deliver": "crm.notify.sending.deliver_step",
     "notify.digest": "crm.notify.sending.digest_step",
+    "hooks.deliver": "crm.hooks.sending.deliver_step",
+    "hooks.forget": "crm.hooks.sending.forget_step",
     "audit.seal": "crm.audit.seal.seal_step",
     "access.clean": "crm.access.sessions.clean_step",
     "dashboards.retention": "crm.dashboards.retention.retention_step",
@@ -41,6 +43,8 @@ ANALYTICS_KINDS = {"customers.value", "customers.forecast"}
 # name → (kind, every so many seconds or None, daily at local time or None)
 JOB_SCHEDULE = {
     "deliver": ("notify.deliver", 30, None),
+    "hooks": ("hooks.deliver", 30, None),
+    "hooks_log": ("hooks.forget", None, "03:15"),
     "digest": ("notify.digest", None, "08:00"),
     "seal": ("audit.seal", 10, None),
     "clocks": ("complaints.sweep", 60, None),

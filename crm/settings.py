@@ -76,6 +76,7 @@ INSTALLED_APPS = [
     "crm.org",
     "crm.access",
     "crm.notify",
+    "crm.hooks",
     "crm.transfer",
     "crm.improvement",
     "crm.dashboards",
@@ -282,7 +283,10 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 5
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 FILE_UPLOAD_PERMISSIONS = 0o640
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["crm.api.SessionAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "crm.api.SessionAuthentication",
+        "crm.api.TokenAuthentication",
+    ],
     "DEFAULT_PERMISSION_CLASSES": ["crm.api.DenyByDefault"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
@@ -301,6 +305,8 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
         "WorkOrderKind": "complaints.kinds.Kind.choices",
+        "WorkOrderState": "complaints.workflow.State.choices",
+        "Clock": "complaints.models.Clock.choices",
         "CustomerKind": "customers.models.choices.Kind.choices",
     },
 }
@@ -323,6 +329,8 @@ LANGUAGE_COOKIE_NAME = "language"
 LOCALE_PATHS = [BASE_DIR / "locale"]
 USE_I18N = USE_TZ = True
 TIME_ZONE = "Asia/Shanghai"
+# Private networks that webhooks may reach ("10.0.0.0/8,…"); none unless named.
+HOOK_NETWORKS = env.list("HOOK_NETWORKS", default=[])
 EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_CONFIG)
 EMAIL_TIMEOUT = 10  # seconds; the outbox holds a row lock meanwhile

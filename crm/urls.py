@@ -7,6 +7,7 @@ urlpatterns = [
     path("", include("crm.access.language_urls")),
     path("accounts/", include("crm.access.urls")),
     path("inbox/", include("crm.notify.urls")),
+    path("webhooks/", include("crm.hooks.urls")),
     path("imports/", include("crm.transfer.urls")),
     path("kpi/", include("crm.dashboards.urls")),
     path("feedback/", include("crm.improvement.urls")),

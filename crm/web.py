@@ -167,6 +167,7 @@ MENU = (
     MenuEntry(_("Imports"), "transfer:list", "file-up", "transfer.import"),
     MenuEntry(_("Users"), "access:users", "user-cog", "user.manage"),
     MenuEntry(_("Offices"), "access:offices", "network", "office.manage"),
+    MenuEntry(_("Webhooks"), "hooks:endpoints", "webhook", "hook.manage"),
     MenuEntry(_("Calendars"), "access:calendar", "calendar-days", "calendar.manage"),
     MenuEntry(
         pgettext_lazy("menu", "Audit trail"),

@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from crm.access.models import User
 from crm.audit import services as audit
 from crm.errors import Refused
+from crm.hooks.services import emit
 from crm.org.models import Office
 from customers.models import Customer
 from delivery.models import (
@@ -154,6 +155,8 @@ def answer(invitation: Invitation, given: dict[str, Any]) -> Invitation:
     invitation.answered_at = now()
     invitation.save(update_fields=["rating", "answered_at"])
     audit.record(None, "survey.answered", invitation, office=invitation.office)
+    data = {"source": invitation.source, "ref": invitation.subject}
+    emit("survey.answered", [invitation.office], data | {"rating": invitation.rating})
     if hearer := settings.SURVEY_HEARERS.get(invitation.source):
         import_string(hearer)(invitation)
     return invitation

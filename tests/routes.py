@@ -22,6 +22,7 @@ from complaints.models import (
     TopicAlert,
 )
 from crm.access.models import Absence, Posting
+from crm.hooks.models import Endpoint
 from crm.jobs.models import Job
 from crm.org.models import CalendarDay
 from crm.transfer import services as transfer
@@ -265,6 +266,32 @@ ROUTES = {
     "api-forecast-list": Route("forecast.view"),
     "api-movement-list": Route("movement.view"),
     "api-complaint-list": Route("complaint.view"),
+    "api-complaint-history": Route("complaint.view", of="api_complaint"),
+    "api-complaint-act": Route("complaint.view", "post", "api_order_act"),
+    "api-claim-list": Route("claim.view"),
+    "api-claim-detail": Route("claim.view", of="api_claim"),
+    "api-claim-step": Route("claim.view", "post", "api_claim_step"),
+    "api-finding-list": Route("complaint.view"),
+    "api-finding-detail": Route("complaint.view", of="api_finding"),
+    "api-measure-list": Route("measure.view"),
+    "api-measure-detail": Route("measure.view", of="measure"),
+    "api-measure-step": Route("measure.view", "post", "api_measure_step"),
+    "api-check-list": Route("quality.see"),
+    "api-check-detail": Route(
+        "quality.see", of="check", rows_for="supervisor quality_checker"
+    ),
+    "api-topic-list": Route("topic.view"),
+    "api-topic-detail": Route("topic.view", of="topic"),
+    "api-feedback-list": Route("feedback.submit"),
+    "api-feedback-detail": Route(
+        "feedback.submit", of="feedback", rows_for="agent supervisor"
+    ),
+    "hooks:endpoints": Route("hook.manage"),
+    "hooks:endpoint": Route("hook.manage", of="endpoint"),
+    "hooks:act": Route("hook.manage", "post", "endpoint"),
+    "hooks:again": Route("hook.manage", "post", "dispatch"),
+    "access:token_new": Route("any", "post"),
+    "access:token_end": Route("any", "post", is_lost=True),
     "api-complaint-detail": Route("complaint.view", of="api_complaint"),
 }
 
@@ -346,6 +373,12 @@ def things(cast, where, owner, agent) -> dict:
         Macro.objects.create(title="x", action="note", office=where)
         for _two in range(2)
     )
+    endpoint = Endpoint.objects.create(
+        name="x", url="https://www.w3.org/", office=where, events=[], created_by=boss
+    )
+    dispatch = endpoint.dispatches.create(
+        event="test", payload={}, due_at=now(), created_at=now(), state="sent"
+    )
     block = TextBlock.objects.create(title="x", body="x", office=where)
     banned = BannedPhrase.objects.create(phrase=f"x{where.code}", office=where)
     extension = extensions.ask(promise, by=handler, until_at=later, reason="等待回音")
@@ -358,6 +391,14 @@ def things(cast, where, owner, agent) -> dict:
         "topic": {"pk": topic.pk},
         "macro": {"pk": macro.pk},
         "order_macro": {"ref": complaint.ref, "pk": staged.pk},
+        "measure": {"pk": measure.pk},
+        "api_order_act": {"ref": complaint.ref, "name": "note"},
+        "api_claim": {"pk": claim.pk},
+        "api_claim_step": {"pk": claim.pk, "name": "pay"},
+        "api_finding": {"pk": finding.pk},
+        "api_measure_step": {"pk": measure.pk, "name": "do"},
+        "endpoint": {"pk": endpoint.pk},
+        "dispatch": {"pk": dispatch.pk},
         "block": {"pk": block.pk},
         "banned": {"pk": banned.pk},
         "order_act": {"ref": complaint.ref, "action": "note"},
@@ -439,6 +480,10 @@ MISSING = {
             "suspicion",
             "feedback",
             "block",
+            "measure",
+            "api_claim",
+            "api_finding",
+            "endpoint",
             "macro",
             "topic",
             "banned",
@@ -457,7 +502,7 @@ MISSING = {
     "panel_row": {"pk": 99999999, "name": "phones", "row": 1, "action": "invalid"},
     **dict.fromkeys(["complaint", "api_complaint"], {"ref": "C-1"}),
     **dict.fromkeys(
-        ["file", "import", "session", "contract_file", "export"],
+        ["dispatch", "file", "import", "session", "contract_file", "export"],
         {"pk": uuid.UUID(int=7)},
     ),
     "office": {"code": "nowhere"},
@@ -468,6 +513,9 @@ MISSING = {
     "help_step": {"pk": 99999999, "step": "rate"},
     "absence": {"what": "absence", "pk": 99999999},
     "order_macro": {"ref": "C-1", "pk": 99999999},
+    "api_order_act": {"ref": "C-1", "name": "note"},
+    "api_claim_step": {"pk": 99999999, "name": "pay"},
+    "api_measure_step": {"pk": 99999999, "name": "do"},
     "check_step": {"pk": 99999999, "step": "score"},
     "measure_step": {"pk": 99999999, "step": "do"},
 }

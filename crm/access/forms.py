@@ -123,6 +123,14 @@ class ProfileForm(forms.ModelForm):
         return number
 
 
+class TokenForm(forms.Form):
+    name = forms.CharField(label=gettext_lazy("Used by"), max_length=60)
+    expires_on = forms.DateField(
+        label=gettext_lazy("Last day"),
+        widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
+    )
+
+
 class UserForm(forms.ModelForm):
     class Meta:
         model = User

@@ -160,6 +160,24 @@ class SignedInSession(models.Model):
         return f"{self.user} {self.started_at:%Y-%m-%d %H:%M}"
 
 
+class ApiToken(models.Model):
+    """A key with which another system acts as its owner, with the owner's rights as they
+    are at the time. Kept as a digest: nobody can read it back."""
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="tokens")
+    name = models.CharField(_("used by"), max_length=60)
+    digest = models.BinaryField(max_length=32, unique=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_on = models.DateField(_("last day"))
+    last_used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.user} {self.name}"
+
+
 class SecondFactor(models.Model):
     """A user's authenticator app (TOTP, 30 s, six digits) and recovery codes.
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from django.db import transaction
 
 from crm.access.capabilities import AuthedRequest
-from crm.access.models import Submission
+from crm.access.models import Submission, User
 
 
 def once(request: AuthedRequest, act: Callable[[], str]) -> str:
@@ -20,11 +20,16 @@ def once(request: AuthedRequest, act: Callable[[], str]) -> str:
         token = uuid.UUID(request.POST.get("token", ""))
     except ValueError:
         return act()
+    return once_for(request.user, token, act)
+
+
+def once_for(user: User, token: uuid.UUID, act: Callable[[], str]) -> str:
+    """As `once`, for a token that came otherwise: the API's Idempotency-Key."""
     with transaction.atomic():
         row, created = Submission.objects.get_or_create(
-            token=token, defaults={"user": request.user}
+            token=token, defaults={"user": user}
         )
-        if not created and row.user_id == request.user.pk:
+        if not created and row.user_id == user.pk:
             return row.answer
         answer = act()
         if created:

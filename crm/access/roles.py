@@ -97,6 +97,7 @@ CAPABILITIES: dict[str, set[Role]] = {
     "watch.edit": {S},
     "movement.view": {S},
     "forecast.view": {S},
+    "hook.manage": {Role.SYSTEM_ADMIN},
     "office.manage": {Role.SYSTEM_ADMIN},
     "calendar.manage": {Role.SYSTEM_ADMIN},
     "user.manage": {Role.SECURITY_ADMIN},

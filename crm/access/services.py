@@ -88,6 +88,7 @@ def reset_user(user: User, *, by: User, second_factor: bool) -> str | None:
     if second_factor:
         SecondFactor.objects.filter(user=user).delete()
     end_sessions(user, by=by)
+    user.tokens.all().delete()
     audit.record(by, "user.reset", user, details={"second_factor": second_factor})
     return password
 

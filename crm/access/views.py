@@ -1,6 +1,7 @@
 """Signing in and out, the second factor, the own profile."""
 
 import time
+from typing import Any
 
 import segno
 from django.conf import settings
@@ -16,13 +17,21 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 from django.views.i18n import set_language
 
-from crm.access import services, signin
+from crm.access import services, signin, tokens
 from crm.access.capabilities import AuthedRequest
-from crm.access.forms import CodeForm, PasswordForm, ProfileForm, SignInForm, UnlockForm
+from crm.access.forms import (
+    CodeForm,
+    PasswordForm,
+    ProfileForm,
+    SignInForm,
+    TokenForm,
+    UnlockForm,
+)
 from crm.access.fresh import fresh_password
 from crm.access.models import SecondFactor, SignedInSession, User
 from crm.access.sessions import end_sessions
 from crm.audit import services as audit
+from crm.errors import Refused
 
 
 def next_url(request: HttpRequest) -> str:
@@ -185,18 +194,47 @@ def profile(request: AuthedRequest) -> HttpResponse:
         services.change_profile(request.user, **form.cleaned_data)
         messages.success(request, _("Saved."))
         return redirect("access:profile")
+    return _profile_page(request, form, 422 if form.errors else 200)
+
+
+def _profile_page(
+    request: AuthedRequest, form: ProfileForm, status: int = 200, **more: Any
+) -> HttpResponse:
     context = {
         "form": form,
+        "token_form": TokenForm(),
+        "tokens": request.user.tokens.all(),
         "postings": request.user.postings_now,
         "sessions": request.user.sessions.all(),
         "this_session": request.session.session_key,
         "factor": SecondFactor.objects.filter(
             user=request.user, confirmed=True
         ).first(),
+        **more,
     }
-    return render(
-        request, "access/profile.html", context, status=422 if form.errors else 200
-    )
+    return render(request, "access/profile.html", context, status=status)
+
+
+@require_POST
+@fresh_password
+def token_new(request: AuthedRequest) -> HttpResponse:
+    """A key for another system, shown on the page that answers and never again."""
+    form, made = TokenForm(request.POST), ""
+    if form.is_valid():
+        try:
+            made = tokens.make_token(request.user, **form.cleaned_data)
+        except Refused as refusal:
+            form.add_error("expires_on", str(refusal))
+    facts = {"token_form": form} if form.errors else {"token": made}
+    profile_form = ProfileForm(instance=request.user)
+    return _profile_page(request, profile_form, 422 if form.errors else 200, **facts)
+
+
+@require_POST
+def token_end(request: AuthedRequest, pk: int) -> HttpResponse:
+    row = get_object_or_404(request.user.tokens, pk=pk)
+    tokens.end_token(row, by=request.user)
+    return redirect("access:profile")
 
 
 @sensitive_post_parameters()

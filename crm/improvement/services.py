@@ -20,6 +20,7 @@ from crm.access.models import Posting, User
 from crm.access.roles import Role
 from crm.audit import services as audit
 from crm.errors import Refused
+from crm.hooks.services import emit
 from crm.improvement.models import Feedback, FeedbackLine
 from crm.notify.services import tell
 from crm.org.calendar import add_working_time
@@ -87,6 +88,7 @@ def submit(*, by: User, office: Office, kind: str, title: str, text: str) -> Fee
     _line(feedback, by, text[:2000], at)
     _tell_level(feedback)
     audit.record(by, "feedback.submitted", feedback, office=office)
+    _announce(feedback)
     return feedback
 
 
@@ -134,7 +136,14 @@ def decide(
     if not is_closed:
         _tell_level(feedback)
     audit.record(by, f"feedback.{step}", feedback, office=feedback.office)
+    _announce(feedback)
     return feedback
+
+
+def _announce(feedback: Feedback) -> None:
+    data = {"feedback": feedback.pk, "kind": feedback.kind, "state": feedback.state}
+    data |= {"office": feedback.office.code, "department": feedback.department}
+    emit("feedback.moved", [feedback.office], data)
 
 
 def _line(feedback: Feedback, by: User, note: str, at: datetime) -> None:

@@ -70,7 +70,12 @@ PAGES = {
         "/accounts/second-factor/setup/",
         "/nowhere/",
     ],
-    "gao": ["/accounts/offices/", "/accounts/offices/420106/", "/accounts/calendar/"],
+    "gao": [
+        "/webhooks/",
+        "/accounts/offices/",
+        "/accounts/offices/420106/",
+        "/accounts/calendar/",
+    ],
     "liang": ["/accounts/users/", "/accounts/users/new/", "/accounts/users/{user}/"],
     "tang": ["/kpi/audit/", "/customers/"],
 }
