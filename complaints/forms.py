@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 from django.core import validators
 from django.db.models import QuerySet
-from django.utils.timezone import make_aware
+from django.utils.timezone import localdate, make_aware
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from complaints import reports
@@ -91,7 +91,8 @@ class ListFilter(forms.Form):
             end = start_of(chosen["until"] + timedelta(days=1))
             rows = rows.filter(opened_at__lt=end)
         if chosen["days"] is not None:
-            rows = rows.filter(opened_at__gte=at - timedelta(days=chosen["days"]))
+            first = localdate(at) - timedelta(days=max(0, chosen["days"] - 1))
+            rows = rows.filter(opened_at__gte=start_of(first))
         if chosen["office"]:
             rows = rows.filter(office__path__startswith=chosen["office"].path)
         return rows

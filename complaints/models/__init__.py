@@ -4,6 +4,7 @@ from complaints.models.calls import Call, Seat
 from complaints.models.catalogue import Category
 from complaints.models.claims import Claim, CoHandler, Finding
 from complaints.models.clocks import Basis, Clock, Extension, Limit, Milestone, Pause
+from complaints.models.counts import OrderCount
 from complaints.models.handling import (
     BuckPassing,
     Desk,
@@ -43,6 +44,7 @@ __all__ = [
     "Limit",
     "Macro",
     "Milestone",
+    "OrderCount",
     "Outcome",
     "Pause",
     "Presence",

@@ -3,11 +3,6 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db.models import Count
-from django.db.models.functions import TruncDate
-from django.utils.timezone import localdate, now
-
-from complaints.models import Complaint
 from crm.dashboards import kpis
 from crm.dashboards.kpis import Rate
 from crm.dashboards.models import KpiSnapshot
@@ -93,38 +88,3 @@ def _trends(office: Office, current: Period) -> tuple[dict[str, list[float]], ob
         if row.current_first == current.first and row.current_last == current.last:
             computed_at = row.computed_at
     return {name: list(points.values()) for name, points in found.items()}, computed_at
-
-
-@dataclass(frozen=True)
-class ComplaintFigures:
-    open: int
-    overdue: int
-    recent: int
-    daily: list[int]  # the last 30 days, oldest first
-    by_category: list[tuple[str, str, int]]  # (value, label, count), most first
-
-
-def complaint_figures(office: Office) -> ComplaintFigures:
-    """Complaints taken in at or below `office`; the view has settled that it may be seen."""
-    at = now()
-    scope = Complaint.objects.filter(office__path__startswith=office.path)
-    since = at - timedelta(days=30)
-    recent = scope.filter(opened_at__gte=since)
-    days = [0] * 30
-    by_category: dict[str, int] = {}
-    today = localdate(at)
-    by_day = recent.order_by().annotate(day=TruncDate("opened_at"))
-    for row in by_day.values("day", "category").annotate(n=Count("pk")):
-        # The 31st day is a part of one: with the 30th.
-        days[max(0, 29 - (today - row["day"]).days)] += row["n"]
-        category = row["category"]
-        by_category[category] = by_category.get(category, 0) + row["n"]
-    labels = dict(Complaint.Group.choices)
-    ordered = sorted(by_category.items(), key=lambda pair: -pair[1])
-    return ComplaintFigures(
-        open=scope.open().count(),
-        overdue=scope.past_the_law(at).count(),
-        recent=sum(days),
-        daily=days,
-        by_category=[(value, str(labels[value]), count) for value, count in ordered],
-    )

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 from django.views.decorators.http import require_POST
 
+from complaints import counting
 from crm import charts
 from crm.access.capabilities import AuthedRequest, may, needs
 from crm.audit.models import AuditEvent
@@ -48,7 +49,7 @@ def board(request: AuthedRequest) -> HttpResponse:
     ).order_by("-pk")[:1]
     may_drill = may(request.user, "kpi.drill", office)
     found = queries.board(office, base, current, only_aggregates=not may_drill)
-    complaints = queries.complaint_figures(office)
+    complaints = counting.figures(office)
     drill = urlencode({"office": office.code, "base": base, "current": current})
     context |= {
         "board": found,
@@ -82,7 +83,7 @@ def _group_bars(counts, drill: str):
     return charts.bars(drawn, label=_("Customers behind the rates"))
 
 
-def _category_bars(figures: queries.ComplaintFigures, office_code: str):
+def _category_bars(figures: counting.OrderFigures, office_code: str):
     url = reverse("complaints:list")
     rows = []
     for value, label, count in figures.by_category:
