@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST
 from complaints import handling
 from complaints.form_parts import office_named, user_named
 from complaints.order_views import visible
+from complaints.views import list_page
 from crm.access.capabilities import AuthedRequest, needs
 from crm.access.models import User
 from crm.access.once import once
@@ -41,16 +42,14 @@ def hand_over(request: AuthedRequest) -> HttpResponse:
     refs = request.POST.getlist("ref")[:PAGE_ROWS]
     rows = list(visible(request).filter(ref__in=[r.replace("\0", "") for r in refs]))
     form = HandOverForm(request.POST)
-    back = "/complaints/"
+    if rows and form.is_valid():
+        return redirect(once(request, lambda: _hand(request, rows, form.cleaned_data)))
     if not rows:
         messages.error(request, _("Tick the work orders to be handed over."))
-    elif not form.is_valid():
-        for name, errors in form.errors.items():
-            label = {"office": _("Office"), "owner": _("Person"), "note": _("Why")}
-            messages.error(request, f"{label[name]}: {errors[0]}")
-    else:
-        return redirect(once(request, lambda: _hand(request, rows, form.cleaned_data)))
-    return redirect(back)
+    for name, errors in form.errors.items():
+        label = {"office": _("Office"), "owner": _("Person"), "note": _("Why")}
+        messages.error(request, f"{label[name]}: {errors[0]}")
+    return list_page(request, 422, {"refs": refs, "typed": request.POST})
 
 
 def _hand(request: AuthedRequest, rows: list[Any], given: dict[str, Any]) -> str:
@@ -70,4 +69,4 @@ def _hand(request: AuthedRequest, rows: list[Any], given: dict[str, Any]) -> str
         messages.error(request, line)
     if len(failed) > 10:
         messages.error(request, _("and %(n)s more") % {"n": len(failed) - 10})
-    return "/complaints/"
+    return f"/complaints/?{request.GET.urlencode()}"

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, override
 
 from complaints.kinds import (
+    NEEDS_ADDRESS,
     NEEDS_ITEM,
     WITHOUT_CATEGORY,
     Channel,
@@ -56,6 +57,12 @@ class KindSelect(forms.Select):
     ) -> dict[str, Any]:
         option = super().create_option(name, value, label, *args, **kwargs)
         option["attrs"]["data-keys"] = " ".join((*_keys(label), str(value)))
+        needs = (
+            ("subcategory", value not in WITHOUT_CATEGORY),
+            ("item_no", value in NEEDS_ITEM),
+            ("new_address", value in NEEDS_ADDRESS),
+        )
+        option["attrs"]["data-needs"] = " ".join(n for n, wanted in needs if wanted)
         return option
 
 
@@ -113,6 +120,9 @@ class CallForm(forms.Form):
         min_length=5,
         widget=forms.Textarea(attrs={"rows": 5}),
     )
+    new_address = forms.CharField(
+        label=gettext_lazy("New address and recipient"), max_length=200, required=False
+    )
     demand = forms.CharField(
         label=gettext_lazy("What the customer wants"), max_length=300, required=False
     )
@@ -162,12 +172,16 @@ class CallForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         typed = super().clean() or {}
         check_kind(self, typed)
+        if typed.get("kind") not in NEEDS_ADDRESS:
+            typed["new_address"] = ""
+        elif not typed.get("new_address") and "new_address" not in self.errors:
+            self.add_error("new_address", _("Where is it to go instead?"))
         return typed
 
     def facts(self) -> dict[str, Any]:
         """What create_complaint takes, beside caller and customer."""
         names = ("kind", "subcategory", "item_no", "demand", "mood", "caller_name")
-        more = ("party", "channel", "scope", "severity")
+        more = ("party", "channel", "scope", "severity", "new_address")
         found = {name: self.cleaned_data[name] for name in (*names, *more)}
         if not found["severity"]:
             del found["severity"]

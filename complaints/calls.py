@@ -56,6 +56,13 @@ def take_seat(*, by: User, extension: str) -> Seat:
     return seat
 
 
+@transaction.atomic
+def leave_seat(*, by: User) -> None:
+    """Nothing rings at `by`'s screen any more."""
+    Seat.objects.filter(user=by).delete()
+    audit.record(by, "seat.left")
+
+
 def set_state(user: User, state: str) -> None:
     """Ready, talking, wrap-up or break; nothing where `user` has no seat."""
     Seat.objects.filter(user=user).exclude(state=state).update(state=state, since=now())

@@ -110,6 +110,7 @@ def _tell(user: User, subject: str, claim: Claim) -> None:
         body=f"{claim.complaint.ref} ¥{claim.amount}",
         url=f"{claim.complaint.get_absolute_url()}#claims",
         key=f"claim:{claim.pk}:{claim.state}:{user.pk}",
+        is_public=True,
     )
 
 

@@ -88,6 +88,7 @@ def _tell(
             body=complaint.ref,
             url=complaint.get_absolute_url(),
             key=f"{key}:{person.pk}",
+            is_public=True,
         )
 
 

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from complaints import reports
 from complaints.kinds import Channel, Group, Kind
+from complaints.models import Outcome
 from complaints.workflow import State
 from crm.access.models import User
 
@@ -56,6 +57,7 @@ class ListFilter(forms.Form):
     # What reports open: the rows behind a figure.
     channel = forms.ChoiceField(required=False, choices=[ANY, *Channel.choices])
     handled = forms.CharField(required=False, max_length=20)
+    cause = forms.ChoiceField(required=False, choices=[ANY, *Outcome.Cause.choices])
     agent = forms.CharField(required=False, max_length=60)
     mark = forms.ChoiceField(
         required=False, choices=[(name, row[0]) for name, row in reports.MARKS.items()]
@@ -78,8 +80,12 @@ class ListFilter(forms.Form):
             "law": lambda: rows.past_the_law(at),
             "all": lambda: rows,
         }.get(chosen["view"], rows.open)()
-        named = {"handled": "handling_office__code", "agent": "created_by__username"}
-        for name in ("kind", "category", "state", "channel", "handled", "agent"):
+        named = {
+            "handled": "handling_office__code",
+            "agent": "created_by__username",
+            "cause": "outcome__cause",
+        }
+        for name in ("kind", "category", "state", "channel", *named):
             if chosen[name]:
                 rows = rows.filter(**{named.get(name, name): chosen[name]})
         rows = reports.marked(rows, chosen["mark"])

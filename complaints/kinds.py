@@ -37,6 +37,8 @@ WITHOUT_CATEGORY = {
 }
 # Nothing can be done without knowing which item.
 NEEDS_ITEM = {Kind.DELIVERY_CHASE, Kind.ADDRESS_CHANGE, Kind.RECALL}
+# Where to, instead: nothing can be redirected without it.
+NEEDS_ADDRESS = {Kind.ADDRESS_CHANGE}
 # Closed only with liability, cause and a corrective action (domain.md 6.3).
 NEEDS_FINDING = {Kind.COMPLAINT, Kind.APPEAL, Kind.CLAIM, Kind.PROBLEM_ITEM}
 

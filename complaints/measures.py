@@ -59,7 +59,7 @@ def _tell(user: User | None, subject: str, row: CorrectiveAction) -> None:
             subject=subject,
             body=row.what,
             url="/complaints/measures/",
-            key=f"measure:{row.pk}:{subject[:20]}",
+            key=f"measure:{row.pk}:{subject == DONE}:{user.pk}",
         )
 
 

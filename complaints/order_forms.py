@@ -61,6 +61,9 @@ class AnswerForm(ActionForm):
         """Phrases that no customer should read are shown once, with better ones."""
         typed = super().clean() or {}
         office = self.complaint.handling_office
+        if texts.UNKNOWN in typed.get("text", ""):
+            said = _("Fill in the gap %(gap)s.") % {"gap": texts.UNKNOWN}
+            self.add_error("text", said)
         banned = texts.banned_in(typed.get("text", ""), office)
         if banned and not typed.get("as_is"):
             self.fields["as_is"].widget = forms.CheckboxInput()

@@ -7,7 +7,7 @@ from django.contrib import messages
 from django.db.models import Q
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils.timezone import localdate, now
+from django.utils.timezone import localdate, localtime, now
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
@@ -25,7 +25,14 @@ from complaints.claim_forms import ClaimForm, FindingForm, HelpForm
 from complaints.compensation import Rule
 from complaints.form_parts import ActionForm
 from complaints.forms import FileForm
-from complaints.models import Claim, Complaint, Outcome, Presence, TextBlock
+from complaints.models import (
+    Claim,
+    Complaint,
+    Milestone,
+    Outcome,
+    Presence,
+    TextBlock,
+)
 from complaints.order_forms import FORMS, ChangeForm, SkipForm
 from complaints.workflow import ACTIONS, open_actions
 from crm import text
@@ -63,6 +70,14 @@ def dress(rows: list[Complaint], user: User, at) -> None:
     for row in rows:
         row.shown_customer = row.customer.name_for(user) if row.customer else ""
         row.over, row.soon = row.is_overdue(at), row.is_due_soon(at)
+    late = [row for row in rows if row.over]
+    if late:  # which of its limits: one query for the page
+        clocks = Milestone.objects.filter(
+            complaint__in=late, met_at=None, due_at__lt=at
+        )
+        first = {clock.complaint_id: clock for clock in clocks.order_by("-due_at")}
+        for row in late:
+            row.broken = first[row.pk].get_kind_display() if row.pk in first else ""
 
 
 def _allowed(user: User, complaint: Complaint, capability: str) -> bool:
@@ -133,7 +148,12 @@ def order_page(
     outcome = Outcome.objects.filter(complaint=complaint)
     context = {
         "complaint": complaint,
-        "macros": texts.macros_of(request.user),
+        "macros": [
+            row
+            for row in texts.macros_of(request.user)
+            if row.action in open_actions(complaint.state)
+        ],
+        "waits_for": _waits_for(complaint, actions),
         "blocks": texts.offered(request.user, TextBlock.Use.ANSWER, complaint),
         "outcome": outcome.select_related("checked_by").first(),
         "caller_phone": text.mask_phone(complaint.caller_phone),
@@ -164,6 +184,15 @@ def order_page(
         .exists(),
     }
     return render(request, "complaints/detail.html", context, status=status)
+
+
+def _waits_for(complaint: Complaint, actions: list[dict[str, Any]]) -> str:
+    """Whose turn it is, where it is not the reader's."""
+    if complaint.state != "replied" or any(a["name"] == "check" for a in actions):
+        return ""
+    until = localtime(complaint.due_at).strftime("%Y-%m-%d %H:%M")
+    said = _("Answered. A colleague of the call centre asks the customer until %(at)s.")
+    return said % {"at": until}
 
 
 def _people(complaint: Complaint) -> list[User]:

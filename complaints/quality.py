@@ -176,19 +176,27 @@ def _total(sheet: QualitySheet, given: dict[str, Any]) -> tuple[int, bool]:
     return (0 if is_fatal else total), is_fatal
 
 
+def may_correct(user: User, check: QualityCheck) -> bool:
+    is_theirs = check.checked_by_id == user.pk and check.coached_at is None
+    return check.state == State.SCORED and is_theirs
+
+
 @transaction.atomic
 def score(
     check: QualityCheck, *, by: User, given: dict[str, Any], note: str
 ) -> QualityCheck:
     """Score it by the sheet that is in force now; under the pass mark a coaching task of
-    14 days begins. Refused: "check.scored", "check.self", "check.marks"."""
+    14 days begins. Who scored may correct it, until the agent appeals or is coached.
+
+    Refused: "check.scored", "check.self", "check.marks".
+    """
     check = _locked(check)
     require(by, "quality.check", check.office)
-    if check.state != State.DRAWN:
+    if check.state != State.DRAWN and not may_correct(by, check):
         raise Refused("check.scored", _("Somebody else has scored it."))
     if check.agent_id == by.pk:
         raise Refused("check.self", _("Nobody checks their own work."))
-    check.sheet = sheet_for(check.office)
+    check.sheet = check.sheet or sheet_for(check.office)
     check.score, check.is_fatal = _total(check.sheet, given)
     check.given, check.note = given, note
     check.state, check.checked_by, check.checked_at = State.SCORED, by, now()
@@ -276,6 +284,7 @@ def _tell(people: list[User], subject: str, check: QualityCheck, what: str) -> N
             body=check.complaint.ref,
             url=f"/complaints/quality/{check.pk}/",
             key=f"quality:{check.pk}:{what}:{user.pk}",
+            is_public=True,
         )
 
 

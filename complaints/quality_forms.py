@@ -1,5 +1,6 @@
 """Forms of quality checks and corrective actions."""
 
+from datetime import date
 from typing import Any
 
 from django import forms
@@ -40,12 +41,14 @@ class ScoreForm(forms.Form):
                 if point.is_fatal
                 else self._marks(point)
             )
-            self.initial[name] = given.get(str(point.pk), point.marks or False)
+            self.initial[name] = given.get(str(point.pk))
         self.fields["note"] = note
 
     def _marks(self, point: Any) -> forms.IntegerField:
         label = _("%(point)s (of %(marks)s)") % {"point": point, "marks": point.marks}
-        return forms.IntegerField(label=label, min_value=0, max_value=point.marks)
+        box = forms.NumberInput(attrs={"inputmode": "numeric", "autocomplete": "off"})
+        facts = {"min_value": 0, "max_value": point.marks, "widget": box}
+        return forms.IntegerField(label=label, **facts)
 
     def given(self) -> dict[str, Any]:
         return {str(p.pk): self.cleaned_data[f"p{p.pk}"] for p in self.points}
@@ -62,7 +65,14 @@ class AppealForm(forms.Form):
 class CheckFilter(forms.Form):
     """Filters that may stand in an address."""
 
-    month = forms.DateField(required=False, input_formats=["%Y-%m"])
+    month = forms.DateField(
+        required=False,
+        input_formats=["%Y-%m"],
+        validators=[
+            MinValueValidator(date(2000, 1, 1)),
+            MaxValueValidator(date(2100, 1, 1)),
+        ],
+    )
     state = forms.ChoiceField(
         required=False, choices=[("", ""), *QualityCheck.State.choices]
     )

@@ -85,8 +85,8 @@ def _check_page(
     is_checker = may(user, "quality.check", check.office) and check.agent_id != user.pk
     sheet = check.sheet or quality.sheet_for(check.office)
     forms = {
-        "score": ScoreForm(sheet=sheet)
-        if check.state == "drawn" and is_checker
+        "score": ScoreForm(sheet=sheet, given=check.given)
+        if is_checker and (check.state == "drawn" or quality.may_correct(user, check))
         else None,
         "rule": RuleForm(sheet=sheet, given=check.given) if is_judge else None,
         "appeal": AppealForm()
@@ -164,7 +164,12 @@ def check_step(request: AuthedRequest, pk: int, step: str) -> HttpResponse:
     except Refused as refusal:
         messages.error(request, str(refusal))
         return redirect("complaints:quality_check", pk)
-    messages.success(request, _("Saved."))
+    row.refresh_from_db()
+    if step == "score":
+        said = _("%(ref)s: %(n)s marks.") % {"ref": row.complaint.ref, "n": row.score}
+        messages.success(request, said)
+    else:
+        messages.success(request, _("Saved."))
     following = _checks(request).filter(state="drawn", month=row.month, pk__gt=row.pk)
     next_one = following.exclude(agent=request.user).order_by("pk").first()
     if step == "score" and next_one:
@@ -246,6 +251,8 @@ def measure_list(request: AuthedRequest) -> HttpResponse:
         row.may_judge = waits and measures.may_judge(request.user, row)
         if row.may_judge:
             row.compared = measures.before_and_after(row)
+            before, after, days = row.compared
+            row.rates = (before / 3, after / max(days, 1) * 10)
     context = {"page": page, "view": view, "today": localdate()}
     return render(request, "complaints/measures.html", context)
 

@@ -85,11 +85,13 @@ DIMENSIONS = {
     "kind": (_("Type"), "kind", "kind"),
     "category": (pgettext_lazy("work order", "Class"), "category", "category"),
     "channel": (_("Channel"), "channel", "channel"),
+    "cause": (_("Root cause"), "outcome__cause", "outcome__cause"),
 }
 LABELS: dict[str, dict[str, Any]] = {
     "kind": dict(Kind.choices),
     "category": dict(Group.choices),
     "channel": dict(Channel.choices),
+    "cause": dict(Outcome.Cause.choices),
 }
 PARAMETER = {"office": "handled"}  # the filter of the list, where it is named otherwise
 
@@ -112,6 +114,8 @@ class Line:
 def lines(rows: QuerySet[Complaint], dimension: str) -> list[Line]:
     """The report by one dimension, the most work first. One query a column."""
     _label, name, key = DIMENSIONS[dimension]
+    if dimension == "cause":  # as far as it has been found
+        rows = rows.filter(outcome__isnull=False).exclude(outcome__cause="")
     counts: dict[str, dict[tuple[str, str], int]] = {}
     for mark in ("", "asked", *COLUMNS):
         found = marked(rows, mark).order_by().values_list(name, key)

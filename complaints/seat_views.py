@@ -45,6 +45,10 @@ def seat(request: AuthedRequest) -> HttpResponse:
     if state := request.POST.get("state"):
         if state in Seat.State.values:
             calls.set_state(request.user, state)
+    elif "leave" in request.POST:
+        calls.leave_seat(by=request.user)
+        request.session.pop("seat", None)
+        messages.success(request, _("No call rings here any more."))
     else:
         posted = SeatForm(request.POST)
         if posted.is_valid():

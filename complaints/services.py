@@ -42,7 +42,9 @@ from customers.alerts import raise_complaint
 from customers.models import Customer
 from customers.records import note_maybe_phone
 from customers.services import add_timeline_entry, limit
+from delivery import surveys
 
+SURVEYED_AS = "complaints"  # as surveys name us
 AT_ONCE = 3  # what ranks so high is told at once, not found in the list
 ARRIVED = gettext_noop("A new work order for you")  # translated when they are read
 REMINDED = gettext_noop("The customer asks again")
@@ -206,6 +208,8 @@ def move(
         clocks.count_anew(complaint, calendar_of(complaint.handling_office))
     changed = ["state", "closed_at", "rounds", "version", *clocks.COLUMNS, *columns]
     complaint.save(update_fields=changed)
+    if after == State.REOPENED:  # the next round is asked about anew
+        surveys.close(SURVEYED_AS, complaint.ref)
     note_move(complaint, by, before, after, at, note, what)
     write_timeline(complaint)
     if after == State.REOPENED and complaint.customer is not None:
@@ -265,6 +269,7 @@ def tell_handlers(
             body=complaint.ref,
             url=complaint.get_absolute_url(),
             key=f"{key}:{user.pk}",
+            is_public=True,
         )
 
 
@@ -384,5 +389,6 @@ def forget_customer(customer: Customer) -> None:
         caller_index=None,
         text="—",
         demand="",
+        new_address="",
         item_no="",
     )

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_noop, override
 
 from complaints.handling import begun, changed
 from complaints.models import Complaint, ComplaintMove, Outcome
-from complaints.services import locked, move, tell_handlers
+from complaints.services import SURVEYED_AS, locked, move, tell_handlers
 from complaints.workflow import State
 from crm import text
 from crm.access.models import User
@@ -19,7 +19,6 @@ from crm.notify.services import queue_message
 from delivery import surveys
 from delivery.models import Invitation
 
-SOURCE = "complaints"
 AGAIN = gettext_noop("The customer is not satisfied")  # translated when it is read
 SMS_SUBJECT = gettext_noop("How did it go?")
 POOR = 2  # of five; who taps no more is not satisfied
@@ -28,7 +27,7 @@ Check = Outcome.Check
 
 def pending(complaint: Complaint) -> Invitation | None:
     """The link that the customer has and has not answered. One query."""
-    rows = Invitation.objects.filter(source=SOURCE, subject=complaint.ref)
+    rows = Invitation.objects.filter(source=SURVEYED_AS, subject=complaint.ref)
     return rows.filter(answered_at=None, expires_at__gt=now()).first()
 
 
@@ -47,7 +46,7 @@ def send(complaint: Complaint, *, by: User, note: str = "") -> Complaint:
         surveys.WORK_ORDER,
         by=by,
         office=complaint.handling_office,
-        source=SOURCE,
+        source=SURVEYED_AS,
         subject=complaint.ref,
         way=Invitation.Way.SMS,
         customer=complaint.customer,

@@ -103,4 +103,5 @@ def _send(user: User, subject: str, rows: list[Milestone]) -> None:
         body="\n".join(lines[:SHOWN] + more),
         url=one.get_absolute_url() if len(rows) == 1 else everything,
         key=f"milestone:{rows[0].pk}:{rows[0].told}:{user.pk}",
+        is_public=True,
     )

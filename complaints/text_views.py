@@ -45,6 +45,15 @@ class BlockForm(forms.ModelForm):
             )
         return body
 
+    def clean(self) -> dict[str, Any]:
+        typed = super().clean() or {}
+        if typed.get("use") == TextBlock.Use.ANSWER:
+            for row in texts.banned_in(typed.get("body", ""), typed.get("office")):
+                shown = {"phrase": row.phrase, "instead": row.instead or "—"}
+                said = _("Not to a customer: “%(phrase)s”. Better: %(instead)s")
+                self.add_error("body", said % shown)
+        return typed
+
 
 class BanForm(forms.ModelForm):
     class Meta:
@@ -68,7 +77,9 @@ def _mine(request: AuthedRequest) -> Any:
 def _page(request: AuthedRequest, status: int = 200, **given: Any) -> HttpResponse:
     rows = list(texts.blocks_of(request.user))
     supervised = set(_mine(request).values_list("pk", flat=True))
+    mine = {(r.use, r.digit) for r in rows if r.owner_id and r.digit}
     for row in rows:
+        row.is_hidden = row.owner_id is None and (row.use, row.digit) in mine
         row.is_mine = row.owner_id == request.user.pk or row.office_id in supervised
     bans = BannedPhrase.objects.select_related("office")
     context = {

@@ -5,11 +5,12 @@ Source: anchors.md 5.1 (5, 11).
 
 import re
 from collections.abc import Iterable
+from datetime import datetime
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Q, QuerySet
-from django.utils.timezone import localtime
+from django.utils.timezone import localtime, now
 from django.utils.translation import gettext_lazy as _
 
 from complaints.models import BannedPhrase, Complaint, Macro, TextBlock
@@ -83,7 +84,7 @@ def offered(
     if complaint is not None:
         rows = [row for row in rows if row.group in ("", complaint.category)]
     rows.sort(key=lambda row: (row.digit or 99, row.owner_id is None, row.title))
-    values = _values(user, complaint)
+    values = _values(user, complaint, any("{due}" in row.body for row in rows))
     taken: set[int] = set()
     for row in rows:
         row.said = fill(row.body, values)  # type: ignore[attr-defined]
@@ -92,12 +93,12 @@ def offered(
     return rows
 
 
-def _values(user: User, complaint: Complaint | None) -> dict[str, str]:
+def _values(user: User, complaint: Complaint | None, wants_due: bool) -> dict[str, str]:
     office = user.postings_now[0].office.name if user.postings_now else ""
     values = {"agent": user.full_name, "office": office}
     if complaint is not None:
         customer = complaint.customer.name_for(user) if complaint.customer else ""
-        due = complaint.due_at
+        due = _promise(complaint) if wants_due else None
         values |= {
             "ref": complaint.ref,
             "item": complaint.item_no,
@@ -107,9 +108,15 @@ def _values(user: User, complaint: Complaint | None) -> dict[str, str]:
     return values
 
 
+def _promise(complaint: Complaint) -> datetime | None:
+    """What may be promised: the next limit to come; none when all have passed."""
+    waiting = complaint.milestones.filter(met_at=None, due_at__gt=now())
+    return waiting.order_by("due_at").values_list("due_at", flat=True).first()
+
+
 def filled(body: str, user: User, complaint: Complaint) -> str:
     """`body` with its variables, for a work order and who writes."""
-    return fill(body, _values(user, complaint))
+    return fill(body, _values(user, complaint, "{due}" in body))
 
 
 def fill(body: str, values: dict[str, str]) -> str:
@@ -117,9 +124,9 @@ def fill(body: str, values: dict[str, str]) -> str:
     return _BRACES.sub(lambda found: values.get(found[1]) or UNKNOWN, body)
 
 
-def banned_in(said: str, office: Office) -> list[BannedPhrase]:
+def banned_in(said: str, office: Office | None) -> list[BannedPhrase]:
     """Which phrases of the house, of `office` and of all above stand in `said`."""
-    over = _paths_over([office])
+    over = _paths_over([office] if office else [])
     rows = BannedPhrase.objects.filter(Q(office=None) | Q(office__path__in=over))
     plain = "".join(said.split())
     return [row for row in rows if row.phrase in plain]

@@ -1,5 +1,7 @@
 """The list of work orders, their files, and the panel on the customer page."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.http import FileResponse, Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -28,6 +30,13 @@ NEWEST = ["-opened_at", "-pk"]
 @needs("complaint.view")
 def complaint_list(request: AuthedRequest) -> HttpResponse:
     """Work orders: what runs by the time left, all by when they came."""
+    return list_page(request)
+
+
+def list_page(
+    request: AuthedRequest, status: int = 200, bulk: Any = None
+) -> HttpResponse:
+    """The list that the address asks for; `bulk` is a hand-over that could not be."""
     form = ListFilter(request.GET, offices=offices_of(request.user))
     if not form.is_valid():
         raise Http404
@@ -46,15 +55,25 @@ def complaint_list(request: AuthedRequest) -> HttpResponse:
         "kept": _kept(form),
         "may_create": may(request.user, "complaint.create"),
         "month": localdate(),
+        "bulk": bulk,
         "may_bulk": may(request.user, "complaint.bulk"),
     }
-    return render(request, "complaints/list.html", context)
+    return render(request, "complaints/list.html", context, status=status)
 
 
 def _kept(form: ListFilter) -> list[tuple[str, str, str]]:
     """What a report narrowed the list by: (name, value, words)."""
     found = []
-    for name in ("channel", "handled", "agent", "mark", "term", "since", "until"):
+    for name in (
+        "channel",
+        "handled",
+        "agent",
+        "cause",
+        "mark",
+        "term",
+        "since",
+        "until",
+    ):
         value = form.cleaned_data[name]
         words = dict(getattr(form.fields[name], "choices", [])).get(value, value)
         if value:

@@ -1,5 +1,7 @@
 """What every API view shares: who asks, pages, and one shape of error."""
 
+import hashlib
+import json
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -7,8 +9,16 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
+from django.utils.translation import gettext as _
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
-from rest_framework import authentication, exceptions, permissions, serializers, status
+from rest_framework import (
+    authentication,
+    exceptions,
+    parsers,
+    permissions,
+    serializers,
+    status,
+)
 from rest_framework.pagination import CursorPagination
 from rest_framework.response import Response
 
@@ -71,10 +81,7 @@ class DenyByDefault(permissions.BasePermission):
         capability = getattr(view, "capabilities", {}).get(
             getattr(view, "action", None)
         )
-        is_open = capability and request.user and may(request.user, capability)
-        if not is_open and request.auth == "token":  # a session's are the middleware's
-            audit.record(request.user, "access.denied", result="denied")
-        return bool(is_open)
+        return bool(capability and request.user and may(request.user, capability))
 
 
 class Pages(CursorPagination):
@@ -107,16 +114,35 @@ class StrictSerializer(serializers.Serializer):
 NAMESPACE = uuid.UUID("6f1f6f8e-7a1c-4a52-9a35-0c2b5f0e9d11")
 
 
-def key_of(request: Any) -> uuid.UUID | None:
-    """The request's Idempotency-Key as a token of its sender's own, if it has one."""
-    key = request.headers.get("Idempotency-Key", "")[:200]
-    return uuid.uuid5(NAMESPACE, f"{request.user.pk} {key}") if key else None
-
-
 def once_by_key(request: Any, act: Callable[[], str]) -> str:
-    """What `act` returned, now or when this Idempotency-Key came first."""
-    key = key_of(request)
-    return once_for(request.user, key, act) if key else act()
+    """What `act` returned, now or when this Idempotency-Key of the same sender came first.
+    Refused("request.key") when the key came with another request."""
+    sent = request.headers.get("Idempotency-Key", "")[:200]
+    if not sent:
+        return act()
+    key = uuid.uuid5(NAMESPACE, f"{request.user.pk} {sent}")
+    whole = json.dumps([request.method, request.path, request.data], sort_keys=True)
+    asked = hashlib.sha256(whole.encode()).hexdigest()[:16]
+    known, _space, answer = once_for(
+        request.user, key, lambda: f"{asked} {act()}"
+    ).partition(" ")
+    if known != asked:
+        raise Refused("request.key", _("This key came with another request before."))
+    return answer
+
+
+class StrictJSONParser(parsers.JSONParser):
+    """Refuses what nobody can store: half characters, and nesting without an end."""
+
+    def parse(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            data = super().parse(*args, **kwargs)
+            json.dumps(data, ensure_ascii=False).encode()
+        except RecursionError as error:
+            raise exceptions.ParseError("Nested too deeply.") from error
+        except UnicodeEncodeError as error:
+            raise exceptions.ParseError("Not Unicode text.") from error
+        return data
 
 
 def explain(error: Exception, context: dict) -> Response | None:
@@ -130,6 +156,7 @@ def explain(error: Exception, context: dict) -> Response | None:
         error = exceptions.PermissionDenied()
     if not isinstance(error, exceptions.APIException):
         return None
+    _note_denial(context.get("request"), error.status_code)
     body = {"code": error.default_code, "message": str(error.default_detail)}
     if isinstance(error, exceptions.ValidationError):
         body["errors"] = error.detail
@@ -137,3 +164,10 @@ def explain(error: Exception, context: dict) -> Response | None:
     if isinstance(error, exceptions.NotAuthenticated):
         headers["WWW-Authenticate"] = "Session"
     return Response(body, status=error.status_code, headers=headers)
+
+
+def _note_denial(request: Any, status_code: int) -> None:
+    """A key that knocks where it may not; a session's denials are the middleware's."""
+    if status_code in (403, 404) and getattr(request, "auth", None) == "token":
+        details = {"path": request.path[:200], "status": status_code}
+        audit.record(request.user, "access.denied", result="denied", details=details)

@@ -5,7 +5,7 @@ from typing import Any
 from django.db import transaction
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, gettext_noop
 
 from crm.access.capabilities import require
 from crm.access.models import User
@@ -28,6 +28,7 @@ from customers.records import create_customer
 from customers.reverting import keep_before, put_back
 
 State = Organisation.State
+HANDED = gettext_noop("A prospect was handed to you")  # translated when it is read
 COLUMNS = (
     Column(
         "name",
@@ -151,7 +152,8 @@ def hand_over(
     tell(
         developer,
         "customer",
-        subject=_("A prospect was handed to you: %(name)s") % {"name": row.name},
+        subject=HANDED,
+        body=row.name,
         url=row.get_absolute_url(),
         key=f"prospect:{row.pk}:{row.handed_at:%Y%m%d%H%M%S}",
     )

@@ -108,6 +108,13 @@ def invite(
     )
 
 
+@transaction.atomic
+def close(source: str, subject: str) -> None:
+    """What was asked has been overtaken: links that wait are not open any more."""
+    waiting = Invitation.objects.filter(source=source, subject=subject)
+    waiting.filter(answered_at=None, expires_at__gt=now()).update(expires_at=now())
+
+
 def link(invitation: Invitation) -> str:
     """The public address, to be sent."""
     return settings.PUBLIC_URL + reverse("survey", args=[invitation.token])

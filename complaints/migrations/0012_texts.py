@@ -104,7 +104,7 @@ class Migration(migrations.Migration):
                             django.core.validators.MinValueValidator(1),
                             django.core.validators.MaxValueValidator(9),
                         ],
-                        verbose_name="key, Alt and",
+                        verbose_name="key: Alt and 1 to 9",
                     ),
                 ),
                 (

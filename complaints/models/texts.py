@@ -28,7 +28,7 @@ class TextBlock(models.Model):
     body = models.TextField(_("text"), max_length=1000)
     group = models.CharField(_("class"), max_length=10, choices=Group, blank=True)
     digit = models.PositiveSmallIntegerField(
-        _("key, Alt and"),
+        _("key: Alt and 1 to 9"),
         null=True,
         blank=True,
         validators=[MinValueValidator(1), MaxValueValidator(9)],

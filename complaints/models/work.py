@@ -96,6 +96,7 @@ class Complaint(models.Model):
     )
     item_no = models.CharField(_("item number"), max_length=30, blank=True)
     text = models.TextField(_("what happened"))
+    new_address = EncryptedText()  # of a change of address: where the item is to go
     demand = models.CharField(max_length=300, blank=True)  # 诉求, R-CMP-35
     mood = models.CharField(max_length=12, choices=Mood, blank=True)
     scope = models.CharField(max_length=10, choices=Scope, blank=True)

@@ -1,11 +1,12 @@
 """Forms of the pages that run the place."""
 
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 from typing import Any
 
 from django import forms
 from django.contrib.auth import authenticate, password_validation
 from django.http import HttpRequest
+from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -127,6 +128,7 @@ class TokenForm(forms.Form):
     name = forms.CharField(label=gettext_lazy("Used by"), max_length=60)
     expires_on = forms.DateField(
         label=gettext_lazy("Last day"),
+        initial=lambda: localdate() + timedelta(days=365),
         widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
     )
 

@@ -21,6 +21,7 @@ NOT_ACTIVITY = {
     "transfer:progress",
     "call:ringing",
     "call:keep",
+    "complaints:presence",
 }  # a page that asks by itself is nobody at the desk
 
 

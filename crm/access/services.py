@@ -50,6 +50,7 @@ def change_user(
     _save_facts(user, facts, by=by, action="user.changed")
     if not is_active:
         end_sessions(user, by=by)
+        user.tokens.all().delete()
     return user
 
 
@@ -194,4 +195,5 @@ def change_password(user: User, *, password: str, keep: str) -> None:
     user.must_change_password = False
     user.save(update_fields=["password", "must_change_password"])
     end_sessions(user, by=user, keep=keep)
+    user.tokens.all().delete()
     audit.record(user, "password.changed", user)

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils.timezone import localdate, now
 from django.utils.translation import gettext as _
 
-from crm.access.models import ApiToken, User
+from crm.access.models import ApiToken, SecondFactor, User
 from crm.audit import services as audit
 from crm.errors import Refused
 
@@ -48,13 +48,21 @@ def end_token(row: ApiToken, *, by: User) -> None:
 
 
 def user_of(token: str) -> User | None:
-    """Whose key it is, if it still counts. One query, a second every five minutes."""
+    """Whose key it is, if it still counts. Three queries or four."""
     rows = ApiToken.objects.select_related("user")
     row = rows.filter(digest=_digest(token), expires_on__gte=localdate()).first()
     if row is None or not row.user.is_active:
         return None
-    if row.user.is_demo and not settings.LOOPBACK_ONLY:
+    user = row.user
+    if user.is_demo and not settings.LOOPBACK_ONLY:
+        return None
+    if user.must_change_password or _owes_second_factor(user):
         return None
     if row.last_used_at is None or row.last_used_at < now() - NOTED_EVERY:
         ApiToken.objects.filter(pk=row.pk).update(last_used_at=now())
-    return row.user
+    return user
+
+
+def _owes_second_factor(user: User) -> bool:
+    factor = SecondFactor.objects.filter(user=user, confirmed=True)
+    return user.must_use_second_factor and not factor.exists()

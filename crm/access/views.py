@@ -29,6 +29,7 @@ from crm.access.forms import (
 )
 from crm.access.fresh import fresh_password
 from crm.access.models import SecondFactor, SignedInSession, User
+from crm.access.once import once
 from crm.access.sessions import end_sessions
 from crm.audit import services as audit
 from crm.errors import Refused
@@ -219,13 +220,20 @@ def _profile_page(
 @fresh_password
 def token_new(request: AuthedRequest) -> HttpResponse:
     """A key for another system, shown on the page that answers and never again."""
-    form, made = TokenForm(request.POST), ""
+    form, made = TokenForm(request.POST), []
+
+    def act() -> str:
+        made.append(tokens.make_token(request.user, **form.cleaned_data))
+        return "made"
+
     if form.is_valid():
         try:
-            made = tokens.make_token(request.user, **form.cleaned_data)
+            once(request, act)
         except Refused as refusal:
             form.add_error("expires_on", str(refusal))
-    facts = {"token_form": form} if form.errors else {"token": made}
+    if not made and not form.errors:  # the same form once more: nothing to show again
+        return redirect("access:profile")
+    facts = {"token_form": form} if form.errors else {"token": made[0]}
     profile_form = ProfileForm(instance=request.user)
     return _profile_page(request, profile_form, 422 if form.errors else 200, **facts)
 

@@ -43,6 +43,12 @@ class Endpoint(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def shown_url(self) -> str:
+        """Without its query, which may be a key."""
+        address, mark, _query = self.url.partition("?")
+        return address + (f"{mark}…" if mark else "")
+
 
 class DispatchQuerySet(models.QuerySet):
     def waiting(self) -> Self:

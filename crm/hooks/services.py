@@ -50,7 +50,7 @@ def add_endpoint(endpoint: Endpoint, *, by: User) -> str:
     secret = PREFIX + secrets.token_urlsafe(32)
     endpoint.secret, endpoint.created_by = secret, by
     endpoint.save()
-    details = {"url": endpoint.url, "events": endpoint.events}
+    details = {"url": endpoint.shown_url, "events": endpoint.events}
     audit.record(by, "hook.added", endpoint, office=endpoint.office, details=details)
     return secret
 

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from crm.access.capabilities import AuthedRequest, needs
+from crm.access.once import once
 from crm.access.scoping import offices_of
 from crm.hooks import services
 from crm.hooks.events import EVENTS
@@ -21,10 +22,18 @@ def endpoints(request: AuthedRequest) -> HttpResponse:
     """The addresses; posted: one more, with its secret shown once."""
     offices = offices_of(request.user, "system_admin")
     sent = request.POST if request.method == "POST" else None
-    form, secret = EndpointForm(sent, offices=offices), ""
+    form, made = EndpointForm(sent, offices=offices), []
+
+    def add() -> str:
+        made.append(services.add_endpoint(form.save(commit=False), by=request.user))
+        return "made"
+
     if sent is not None and form.is_valid():
-        secret = services.add_endpoint(form.save(commit=False), by=request.user)
+        once(request, add)
+        if not made:  # the same form once more: nothing to show again
+            return redirect("hooks:endpoints")
         form = EndpointForm(offices=offices)
+    secret = made[0] if made else ""
     rows = Endpoint.objects.visible_to(request.user).select_related("office")
     context = {"rows": rows, "form": form, "secret": secret, "events": EVENTS}
     status = 422 if form.errors else 200

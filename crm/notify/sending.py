@@ -75,6 +75,9 @@ def digest_step(job) -> bool:
     if first is None or first.to_user is None:
         return True
     mine = list(held.filter(to_user=first.to_user))
+    if not first.to_user.is_active:
+        _finish(mine, Message.State.SUPPRESSED)
+        return False
     lines = [f"· {row.subject}\n{row.body}" for row in mine[:DIGEST_LINES]]
     if len(mine) > DIGEST_LINES:
         lines.append(f"+ {len(mine) - DIGEST_LINES}")
@@ -86,8 +89,11 @@ def digest_step(job) -> bool:
         body="\n\n".join(lines),
         to_address=first.to_user.email or first.to_address,
     )
-    Message.objects.filter(pk__in=[row.pk for row in mine]).update(
-        state=Message.State.SENT, sent_at=now()
-    )
+    _finish(mine, Message.State.SENT)
     job.done_units += len(mine)
     return False
+
+
+def _finish(rows: list[Message], state: str) -> None:
+    done = Message.objects.filter(pk__in=[row.pk for row in rows])
+    done.update(state=state, sent_at=now())

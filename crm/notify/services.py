@@ -72,14 +72,24 @@ def channels_of(user: Any, event: str) -> Collection[str]:
 
 @transaction.atomic
 def tell(
-    user: Any, event: str, *, subject: str, key: str, body: str = "", url: str = ""
+    user: Any,
+    event: str,
+    *,
+    subject: str,
+    key: str,
+    body: str = "",
+    url: str = "",
+    is_public: bool = False,
 ) -> None:
     """Tell one person of an event, once for each `key`, in every way they have chosen.
 
     `subject` is an English message id (gettext_noop) or a sentence: in the application
-    it is translated when it is read, elsewhere into the reader's language now. Bodies
-    name work orders and offices, no private person: mail and SMS leave the house.
+    it is translated when it is read, elsewhere into the reader's language now. Mail and
+    SMS leave the house: they carry the body only if it `is_public`, such as the number of
+    a work order.
     """
+    if not user.is_active:
+        return
     ways = channels_of(user, event)
     if IN_APP in ways:
         facts: dict[str, Any] = {
@@ -92,7 +102,8 @@ def tell(
     with override(user.language or HOUSE_LANGUAGE):
         said = gettext(subject)
     link = settings.PUBLIC_URL + url if url else ""
-    whole = "\n".join(part for part in (body, link) if part)
+    outside = body if is_public else ""
+    whole = "\n".join(part for part in (outside, link) if part)
     if user.email and EMAIL in ways:
         facts = {"subject": said, "body": whole, "to_address": user.email}
         queue_message(EMAIL, key=f"{key}:e"[:120], **facts)
@@ -100,7 +111,11 @@ def tell(
         facts = {"subject": said, "body": whole, "to_address": user.email}
         queue_message(EMAIL, to_user=user, key=f"{key}:d"[:120], is_held=True, **facts)
     if user.mobile and SMS in ways:
-        facts = {"subject": said, "body": f"{said} {body}", "to_address": user.mobile}
+        facts = {
+            "subject": said,
+            "body": f"{said} {outside}".strip(),
+            "to_address": user.mobile,
+        }
         queue_message(SMS, key=f"{key}:s"[:120], **facts)
 
 

@@ -7,7 +7,7 @@
     const input = Object.assign(document.createElement("input"), { id: `${select.id}-combo`, type: "text", autocomplete: "off" });
     const list = Object.assign(document.createElement("ul"), { id: `${select.id}-list`, className: "combo-list", hidden: true });
     const recent = `recent:${select.name}`;
-    let shown = [], at = 0;
+    let shown = [], at = 0, meant = false;  // meant: typed or moved, so that Tab and Enter choose
     for (const [k, v] of Object.entries({ role: "combobox", "aria-expanded": "false", "aria-controls": list.id, "aria-autocomplete": "list" })) input.setAttribute(k, v);
     for (const k of ["aria-describedby", "aria-invalid", "required"]) if (select.hasAttribute(k)) input.setAttribute(k, select.getAttribute(k));
     if (select.dataset.hotkey) { input.dataset.hotkey = select.dataset.hotkey; delete select.dataset.hotkey; }
@@ -25,8 +25,9 @@
       return options.map((o) => [rank(o), o]).filter(([r]) => r < 9).sort((a, b) => a[0] - b[0]).map(([, o]) => o);
     };
     const draw = () => {
-      shown = found(input.value === name() ? "" : input.value.trim().toLowerCase());
-      at = 0;
+      meant = input.value !== name();
+      shown = found(meant ? input.value.trim().toLowerCase() : "");
+      at = meant ? 0 : Math.max(0, shown.findIndex((o) => o.value === select.value));
       list.replaceChildren(...shown.map((o, i) => {
         const li = Object.assign(document.createElement("li"), { id: `${list.id}-${i}`, textContent: o.textContent });
         li.setAttribute("role", "option"); li.dataset.i = i; return li;
@@ -56,13 +57,21 @@
     input.addEventListener("blur", () => { const typed = input.value; shut(); input.placeholder = typed !== input.value && !list.children.length ? `“${typed}” ?` : ""; });
     input.addEventListener("keydown", (e) => {
       if (e.isComposing || e.ctrlKey || e.metaKey) return;
-      if (e.key === "ArrowDown" || e.key === "ArrowUp") { e.preventDefault(); if (list.hidden) draw(); else { at = (at + (e.key === "ArrowDown" ? 1 : -1) + shown.length) % shown.length; mark(); } }
+      if (e.key === "ArrowDown" || e.key === "ArrowUp") { e.preventDefault(); if (list.hidden) draw(); else { at = (at + (e.key === "ArrowDown" ? 1 : -1) + shown.length) % shown.length; meant = true; mark(); } }
       else if (e.key === "Escape" && !list.hidden) { e.stopPropagation(); shut(); input.select(); }
-      else if ((e.key === "Enter" || e.key === "Tab") && !list.hidden && shown[at]) { if (e.key === "Enter") { e.preventDefault(); e.stopPropagation(); } pick(shown[at]); }
+      else if ((e.key === "Enter" || e.key === "Tab") && !list.hidden && shown[at]) { if (!meant) shut(); else { if (e.key === "Enter") { e.preventDefault(); e.stopPropagation(); } pick(shown[at]); } }
     });
     list.addEventListener("pointerdown", (e) => { const li = e.target.closest("li"); e.preventDefault(); if (li) pick(shown[Number(li.dataset.i)]); });
     input.value = name();
   };
+  // Fields that only some types ask for.
+  const kind = form?.querySelector("select[name=kind]");
+  const fit = () => {
+    form.querySelectorAll("[data-kinds]").forEach((part) => { part.hidden = !part.dataset.kinds.split(" ").includes(kind.value); });
+    const needs = (kind.selectedOptions[0]?.dataset.needs || "").split(" ");
+    for (const name of ["subcategory", "item_no", "new_address"]) form.querySelector(`label[for^="id_${name}"]`)?.classList.toggle("needed", needs.includes(name));
+  };
+  if (kind) { kind.addEventListener("change", fit); fit(); }
   document.querySelectorAll("select[data-combo]").forEach(combo);
   if (form) document.querySelector("#id_phone")?.value && !form.querySelector(".bad") ? document.querySelector("#id_subcategory-combo")?.focus() : (form.querySelector(".bad input, .bad textarea") || document.querySelector("#id_phone"))?.focus();
 

@@ -7,10 +7,10 @@ from django.test import Client
 from django.urls import reverse
 from django.utils.timezone import localdate, localtime, now
 
-from complaints import measures
+from complaints import handling, measures
 from complaints.models import Claim, Complaint
 from complaints.workflow import ACTIONS
-from crm.access import tokens
+from crm.access import services, tokens
 from crm.access.models import ApiToken
 from crm.audit.models import AuditEvent
 from crm.errors import Refused
@@ -91,7 +91,11 @@ def test_keys_are_made_on_the_profile_and_shown_once(cast, client):
     page = reverse("access:token_new")
     late = {"name": "ERP", "expires_on": localdate() + timedelta(days=400)}
     assert client.post(page, late).status_code == 422
-    made = client.post(page, {"name": "ERP", "expires_on": localdate()})
+    token = "8f14e45f-ceea-467f-a0e6-0242ac120002"
+    sent = {"name": "ERP", "expires_on": localdate(), "token": token}
+    made = client.post(page, sent)
+    assert client.post(page, sent).status_code == 302  # loaded anew: no second key
+    assert ApiToken.objects.count() == 1
     body = made.content.decode()
     token = body.split("shown only now:")[1].split("</code>")[0].split(">")[-1]
     assert tokens.user_of(token) == cast.lin
@@ -272,3 +276,78 @@ def test_the_document_names_keys_and_actions(client, cast):
     paths = client.get(reverse("api-schema")).json()
     assert "/api/v1/complaints/{ref}/do/{name}/" in paths["paths"]
     assert "token" in paths["components"]["securitySchemes"]
+
+
+def test_a_key_that_came_with_another_request_is_refused(cast, lin, yong):
+    first, second = (make.complaint(cast.lin, cast.wuhan) for _two in range(2))
+    assert yong.do(first, "note", key="K", note="第一件").status_code == 200
+    for other in (
+        yong.do(second, "note", key="K", note="第二件"),
+        yong.do(first, "note", key="K", note="别的话"),
+        yong.ask(
+            "post",
+            "/api/v1/feedback/",
+            {"kind": "need", "title": "x", "text": "网点缺打印机"},
+            **{"Idempotency-Key": "K"},
+        ),
+    ):
+        assert (other.status_code, other.json()["code"]) == (409, "request.key")
+    assert not second.moves.filter(what="noted").exists()
+    assert lin.do(second, "note", key="K", note="别人的键").status_code == 200
+
+
+def test_a_replay_tells_nothing_of_what_has_left(cast, yong):
+    order = make.push(make.complaint(cast.lin, cast.wuhan), cast.yong, "accepted")
+    sent = {"office": "420500", "note": "转宜昌"}
+    first = yong.do(order, "assign", key="K", **sent)
+    assert first.status_code == 200
+    order.refresh_from_db()
+    handling.claim(order, by=cast.mei)
+    again = yong.do(order, "assign", key="K", **sent)
+    assert again.status_code == 404 or again.json() == {"ref": order.ref}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"note": "ab\\ud800cd"}',
+        b'{"\\ud800": "abcd"}',
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+        b'{"note": [1]}',
+        b"[]",
+        b"null",
+        b"\xff",
+        b"",
+    ],
+)
+def test_what_nobody_can_store_is_a_bad_request(cast, yong, body):
+    order = make.complaint(cast.lin, cast.wuhan)
+    url = f"{URL}{order.ref}/do/note/"
+    headers = {"Authorization": f"Bearer {yong.token}"}
+    answer = yong.client.post(
+        url, body, content_type="application/json", headers=headers
+    )
+    assert answer.status_code == 400
+    assert answer.json()["code"]
+
+
+def test_a_new_password_a_disabled_account_and_a_missing_factor_end_keys(cast, lin):
+    services.change_password(cast.lin, password="another-long-password-2", keep="")
+    assert lin.ask("get", URL).status_code == 401
+    again = Caller(cast.lin)
+    cast.wuhan.requires_second_factor = True
+    cast.wuhan.save()
+    assert again.ask("get", URL).status_code == 401
+    cast.wuhan.requires_second_factor = False
+    cast.wuhan.save()
+    cast.lin.must_change_password = True
+    cast.lin.save()
+    assert again.ask("get", URL).status_code == 401
+
+
+def test_knocking_on_foreign_doors_with_a_key_is_in_the_trail(cast, lin):
+    foreign = make.complaint(cast.mei, cast.yichang)
+    lin.ask("get", f"{URL}{foreign.ref}/")
+    event = AuditEvent.objects.get(action="access.denied")
+    assert event.details == {"path": f"{URL}{foreign.ref}/", "status": 404}

@@ -140,8 +140,10 @@ def test_a_supervisor_hands_over_many_and_is_told_what_stayed(cast, client, orde
 def test_a_hand_over_that_cannot_be_is_explained(cast, client, order, wrong, said):
     make.sign_in(client, cast.chen)
     sent = {"ref": [order.ref], "office": "420106", "note": "调整", **wrong}
-    page = client.post(reverse("complaints:hand_over"), sent, follow=True)
+    page = client.post(reverse("complaints:hand_over") + "?view=free", sent)
+    assert page.status_code == 422
     assert said in page.content.decode()
+    assert page.context["view"] == "free"  # where one was
     order.refresh_from_db()
     assert order.handling_office == cast.wuhan
 

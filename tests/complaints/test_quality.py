@@ -172,6 +172,10 @@ def test_the_pages_lead_from_one_check_to_the_next(cast, client, month):
     first, second = QualityCheck.objects.order_by("pk")
     page = client.get(reverse("complaints:quality_check", args=[first.pk])).content
     assert "Attitude and tone (of 25)" in page.decode()
+    untouched = client.post(
+        reverse("complaints:quality_step", args=[first.pk, "score"]), {"note": ""}
+    )
+    assert untouched.status_code == 422  # a blank sheet is no score
     step = reverse("complaints:quality_step", args=[first.pk, "score"])
     sent = {f"p{pk}": value or "" for pk, value in marks(first).items()} | {"note": ""}
     wrong = client.post(step, sent | {next(iter(sent)): "99"})
@@ -204,3 +208,23 @@ def test_a_sheet_is_published_from_its_page(cast, client):
     assert "they must make 100" in answer.content.decode()
     assert client.post(page, sent | {"form-0-marks": "100"}).status_code == 302
     assert quality.sheet_for(cast.wuhan).pass_mark == 80
+
+
+@pytest.mark.parametrize("month", ["9999-12", "0001-01", "x", "2026-13"])
+def test_months_that_cannot_be_break_nothing(cast, client, month):
+    make.sign_in(client, cast.shen)
+    client.post(reverse("complaints:quality_draw"), {"month": month})
+    assert (
+        client.get(reverse("complaints:quality"), {"month": month}).status_code == 404
+    )
+
+
+def test_who_scored_may_correct_it_until_the_agent_appeals(cast, drawn):
+    quality.score(drawn, by=cast.shen, given=marks(drawn, p1=0), note="")
+    again = quality.score(drawn, by=cast.shen, given=marks(drawn, p1=20), note="更正")
+    assert (again.score, again.has_passed, again.coach_by) == (95, True, None)
+    with pytest.raises(Refused, match="Somebody else"):
+        quality.score(drawn, by=cast.chen, given=marks(drawn), note="")
+    quality.appeal(drawn, by=cast.lin, words="不同意")
+    with pytest.raises(Refused, match="Somebody else"):
+        quality.score(drawn, by=cast.shen, given=marks(drawn), note="")

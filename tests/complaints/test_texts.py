@@ -1,6 +1,7 @@
 """Text blocks, phrases that no answer contains, and the sender behind a waybill."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.core.exceptions import PermissionDenied
@@ -154,3 +155,37 @@ def test_a_waybill_proposes_its_sender_and_takes_nobody_unasked(cast, client):
     assert f'value="{sender.pk}" form="call-form">' in page  # not checked
     page = client.post(look, typed | {"item_no": "EB1CN"}).content.decode()
     assert "The item was sent by" not in page
+
+
+def test_a_promise_is_never_of_the_past(cast):
+    order = make.complaint(cast.lin, cast.wuhan)
+    first = order.milestones.get(kind="first")
+    assert (
+        texts.filled("{due}", cast.lin, order)
+        == f"{localtime(first.due_at):%Y-%m-%d %H:%M}"
+    )
+    order.milestones.update(due_at=now() - timedelta(days=1))
+    assert texts.filled("{due}", cast.lin, order) == texts.UNKNOWN
+
+
+def test_a_gap_is_filled_before_it_goes_out(cast, client):
+    _order, answer = answer_of(cast, client, f"最迟 {texts.UNKNOWN} 前答复您")
+    assert answer.status_code == 422
+    assert "Fill in the gap" in answer.content.decode()
+
+
+def test_a_banned_phrase_is_no_text_block(cast, client):
+    make.sign_in(client, cast.lin)
+    sent = {"use": "answer", "title": "a", "body": "这事不归我管"}
+    answer = client.post(reverse("complaints:texts"), sent)
+    assert answer.status_code == 422
+    assert "我帮您转给负责的同事" in answer.content.decode()
+
+
+def test_the_page_says_whose_key_counts(cast, client):
+    a_block(cast.lin, digit=1)
+    a_block(office=cast.wuhan, digit=1)
+    make.sign_in(client, cast.lin)
+    page = client.get(reverse("complaints:texts")).content.decode()
+    assert page.count("<kbd>Alt 1</kbd>") == 1
+    assert "your own has this key" in page

@@ -1,7 +1,10 @@
 """Webhooks: signed, retried, logged, and never into our own house."""
 
 import json
+import socket
 import threading
+import time
+from contextlib import suppress
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -11,6 +14,7 @@ from django.urls import reverse
 from django.utils.timezone import now
 
 from complaints import handling
+from crm.audit.models import AuditEvent
 from crm.hooks import sending, services
 from crm.hooks.models import Dispatch, Endpoint
 from crm.jobs.running import run_inline
@@ -129,6 +133,10 @@ def test_a_system_that_is_down_is_asked_again_and_again_then_given_up(cast, list
     row = Dispatch.objects.get()
     assert (row.state, row.attempts, row.status) == ("failed", 8, 500)
     assert Message.objects.get(subject=sending.FAILED).to_user == cast.gao
+    endpoint.refresh_from_db()
+    assert not endpoint.is_active  # it took nothing all the while
+    services.switch(endpoint, by=cast.gao, is_active=True)
+    row.refresh_from_db()
     listener.status = 200
     services.send_again(row, by=cast.gao)
     deliver()
@@ -159,6 +167,14 @@ def test_one_dead_system_does_not_hold_up_another(cast, listener):
         "https://[::ffff:10.0.0.1]/",
         "https://0.0.0.0/",
         "https://localhost/",
+        "https://[64:ff9b::7f00:1]/",
+        "https://[2002:7f00:1::1]/",
+        "https://[::127.0.0.1]/",
+        "https://[fec0::1]/",
+        "https://[ff02::1]/",
+        "https://224.0.0.1/",
+        "https://user:word@1.1.1.1/",
+        "https://1.1.1.1:22/",
         "https://nowhere.invalid/",
         "http://1.1.1.1/",
         "ftp://1.1.1.1/",
@@ -236,3 +252,63 @@ def test_the_log_is_kept_a_month(cast, listener):
     Dispatch.objects.update(created_at=now() - timedelta(days=31))
     run_inline(enqueue("hooks.forget"))
     assert not Dispatch.objects.exists()
+
+
+def test_whatever_a_sending_does_the_next_goes_on(cast, listener, monkeypatch):
+    poison = told(cast, listener.url)
+    told(cast, listener.url)
+    make.complaint(cast.lin, cast.wuhan)
+    real = sending.resolved
+
+    def explode(url):
+        if not listener.came and not poison.dispatches.filter(
+            status=None, answer__gt=""
+        ):
+            raise UnicodeEncodeError("ascii", "例", 0, 1, "no")
+        return real(url)
+
+    monkeypatch.setattr(sending, "resolved", explode)
+    deliver()
+    assert len(listener.came) == 1
+    assert sorted(Dispatch.objects.values_list("state", flat=True)) == [
+        "pending",
+        "sent",
+    ]
+
+
+def test_a_receiver_that_drips_is_cut_off(cast, settings, monkeypatch):
+    settings.HOOK_NETWORKS = ["127.0.0.0/8"]
+    monkeypatch.setattr(sending, "WHOLE_SECONDS", 1)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        stop = threading.Event()
+
+        def drip() -> None:
+            line, _from = server.accept()
+            with line, suppress(OSError):
+                while not stop.wait(0.2):
+                    line.sendall(b"H")
+
+        thread = threading.Thread(target=drip, daemon=True)
+        thread.start()
+        told(cast, f"http://127.0.0.1:{server.getsockname()[1]}/")
+        make.complaint(cast.lin, cast.wuhan)
+        began = time.monotonic()
+        deliver()
+        assert time.monotonic() - began < 5
+        stop.set()
+        thread.join()
+    assert Dispatch.objects.get().state == "pending"
+
+
+def test_a_key_in_the_address_is_neither_shown_nor_in_the_trail(cast, client, listener):
+    endpoint = told(cast, f"{listener.url}robot?key=geheim")
+    make.sign_in(client, cast.gao)
+    for page in (
+        reverse("hooks:endpoints"),
+        reverse("hooks:endpoint", args=[endpoint.pk]),
+    ):
+        assert "geheim" not in client.get(page).content.decode()
+    assert "geheim" not in str(AuditEvent.objects.get(action="hook.added").details)
+    make.complaint(cast.lin, cast.wuhan)
+    deliver()
+    assert len(listener.came) == 1

@@ -25,7 +25,7 @@ def lin(cast):
 
 def sent(user, event="order.came", key="k", **facts) -> list[tuple[str, str]]:
     fresh = type(user).objects.get(pk=user.pk)
-    tell(fresh, event, key=key, **(NEWS | facts))
+    tell(fresh, event, key=key, is_public=True, **(NEWS | facts))
     return sorted(Message.objects.values_list("channel", "state"))
 
 
@@ -109,3 +109,24 @@ def test_the_profile_keeps_a_mobile_number_and_refuses_another(lin, client):
     assert client.post(page, facts | {"mobile": "139 0000 0008"}).status_code == 302
     lin.refresh_from_db()
     assert lin.mobile == "+8613900000008"
+
+
+def test_words_stay_in_the_house_unless_they_are_public(lin):
+    choose(lin, {"measure": ["email", "sms", "in_app"]})
+    fresh = type(lin).objects.get(pk=lin.pk)
+    tell(fresh, "measure", subject="x", body="王小明的投诉", key="m")
+    bodies = {m.channel: m.body for m in Message.objects.all()}
+    assert "王小明" in bodies["in_app"]
+    assert "王小明" not in bodies["email"] + bodies["sms"]
+
+
+def test_who_has_left_is_told_nothing(lin):
+    choose(lin, {"order.came": ["digest"]})
+    sent(lin)
+    lin.is_active = False
+    lin.save()
+    sent(lin, key="k2")
+    run_inline(enqueue("notify.digest"))
+    run_inline(enqueue("notify.deliver"))
+    assert mail.outbox == []
+    assert set(Message.objects.values_list("state", flat=True)) == {"suppressed"}

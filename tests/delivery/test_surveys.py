@@ -134,11 +134,10 @@ def test_what_is_archived_is_opened_again_by_a_poor_answer(
     assert replied.state == "reopened"
 
 
-def test_an_answer_about_what_is_being_worked_on_is_only_noted(
-    cast, address, client, replied
-):
+def test_an_answer_about_what_is_being_worked_on_is_only_noted(cast, asked, replied):
     closing.reopen(replied, by=cast.lin, note="客户来电")
-    client.post(address, GOOD)
+    Invitation.objects.update(expires_at=now() + timedelta(days=1))  # a race
+    surveys.answer(asked, {"solved": 1, "rating": 5})
     replied.refresh_from_db()
     assert replied.state == "reopened"
     assert replied.moves.last().what == "surveyed"
@@ -221,3 +220,15 @@ def test_sowing_twice_leaves_one_questionnaire():
 def test_a_rating_stands_only_with_an_answer(asked):
     with pytest.raises(IntegrityError), transaction.atomic():
         Invitation.objects.update(rating=5)
+
+
+def test_a_link_of_an_earlier_round_is_closed_by_reopening(
+    cast, address, client, replied
+):
+    closing.reopen(replied, by=cast.lin, note="客户来电")
+    assert client.post(address, GOOD).status_code == 410
+    order = handling.answer(
+        Complaint.objects.get(), by=cast.yong, text="再次答复", how="phone", at=now()
+    )
+    surveying.send(order, by=cast.lin)
+    assert Invitation.objects.filter(expires_at__gt=now()).count() == 1
