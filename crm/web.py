@@ -115,6 +115,7 @@ MENU = (
         "report.view",
     ),
     MenuEntry(_("Topics"), "complaints:topics", "message-square-text", "topic.view"),
+    MenuEntry(_("Channels"), "complaints:channels", "radio-tower", "outage.view"),
     MenuEntry(_("Text blocks"), "complaints:texts", "text-quote", "text.keep"),
     MenuEntry(_("Claims"), "complaints:claims", "banknote", "claim.view"),
     MenuEntry(

@@ -13,6 +13,7 @@ from complaints.models import (
     Attachment,
     BannedPhrase,
     BuckPassing,
+    ChannelOutage,
     CoHandler,
     Finding,
     Macro,
@@ -237,6 +238,9 @@ ROUTES = {
     "complaints:macros": Route("text.keep"),
     "complaints:macro_remove": Route("text.keep", "post", "macro", "supervisor"),
     "complaints:macro": Route("complaint.move", of="order_macro"),
+    "complaints:channels": Route("outage.view"),
+    "complaints:channel_open": Route("outage.keep", "post", "outage"),
+    "complaints:bulletin": Route("report.view"),
     "survey": Route("open", is_lost=True),
     "complaints:texts": Route("text.keep"),
     "complaints:text_remove": Route("text.keep", "post", "block", "supervisor"),
@@ -379,6 +383,9 @@ def things(cast, where, owner, agent) -> dict:
     dispatch = endpoint.dispatches.create(
         event="test", payload={}, due_at=now(), created_at=now(), state="sent"
     )
+    outage = ChannelOutage.objects.create(
+        office=where, channel="web", started_at=now(), reason="x", noted_by=boss
+    )
     block = TextBlock.objects.create(title="x", body="x", office=where)
     banned = BannedPhrase.objects.create(phrase=f"x{where.code}", office=where)
     extension = extensions.ask(promise, by=handler, until_at=later, reason="等待回音")
@@ -399,6 +406,7 @@ def things(cast, where, owner, agent) -> dict:
         "api_measure_step": {"pk": measure.pk, "name": "do"},
         "endpoint": {"pk": endpoint.pk},
         "dispatch": {"pk": dispatch.pk},
+        "outage": {"pk": outage.pk},
         "block": {"pk": block.pk},
         "banned": {"pk": banned.pk},
         "order_act": {"ref": complaint.ref, "action": "note"},
@@ -480,6 +488,7 @@ MISSING = {
             "suspicion",
             "feedback",
             "block",
+            "outage",
             "measure",
             "api_claim",
             "api_finding",

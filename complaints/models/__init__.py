@@ -14,6 +14,7 @@ from complaints.models.handling import (
     RoutingRule,
 )
 from complaints.models.learning import CaseTerms, Term, TermDay, TopicAlert
+from complaints.models.outages import ChannelOutage
 from complaints.models.quality import (
     CorrectiveAction,
     QualityCheck,
@@ -31,6 +32,7 @@ __all__ = [
     "Call",
     "CaseTerms",
     "Category",
+    "ChannelOutage",
     "Claim",
     "Clock",
     "CoHandler",

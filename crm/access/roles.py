@@ -57,6 +57,8 @@ CAPABILITIES: dict[str, set[Role]] = {
     "measure.judge": {S, Q},  # not by who did it
     "topic.view": {S, Role.ANALYST},
     "topic.decide": {S},
+    "outage.view": {A, S},
+    "outage.keep": {S},
     "text.keep": {A, H, S},
     "text.share": {S},  # texts for all of an office, and what is never said
     "report.view": {S},

@@ -27,6 +27,8 @@ PAGES = {
         "/complaints/suspicions/",
         "/inbox/how/",
         "/complaints/macros/",
+        "/complaints/channels/",
+        "/complaints/report/bulletin/",
         "/complaints/texts/",
         "/complaints/topics/",
         "/complaints/quality/",
