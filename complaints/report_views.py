@@ -11,7 +11,7 @@ from django.utils.timezone import localdate, localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
-from complaints import reports
+from complaints import reports, stages
 from complaints.clock_forms import MonthForm
 from complaints.forms import BOUNDS, start_of
 from complaints.models import Complaint
@@ -67,10 +67,10 @@ def report(request: AuthedRequest) -> HttpResponse:
     seen = visible(request)
     if chosen["office"]:
         seen = seen.filter(office__path__startswith=chosen["office"].path)
-    rows = seen.filter(
-        opened_at__gte=start_of(since),
-        opened_at__lt=start_of(until + timedelta(days=1)),
-    )
+    offices = [chosen["office"]] if chosen["office"] else None
+    passed = offices or [p.office for p in request.user.posts("supervisor")]
+    begins, ends = start_of(since), start_of(until + timedelta(days=1))
+    rows = seen.filter(opened_at__gte=begins, opened_at__lt=ends)
     first_month = start_of(add_months(localdate(), 1 - TRAFFIC_MONTHS))
     context = {
         "form": ReportForm(
@@ -86,6 +86,8 @@ def report(request: AuthedRequest) -> HttpResponse:
         "office": chosen["office"],
         "months": reports.traffic(seen, first_month),
         "this_month": localdate(),
+        "stages": stages.by_office([o.path for o in passed], begins, ends),
+        "steps": [step.label for step in stages.STEPS],
     }
     return render(request, "complaints/report.html", context)
 
