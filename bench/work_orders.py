@@ -28,7 +28,7 @@ INSERT INTO complaints_complaint (ref, token, kind, caller_name, caller_phone, p
     office_id, handling_office_id, created_by_id, owner_id, category, channel, item_no,
     text, demand, mood, scope, severity, is_fast_lane, is_forwarded, is_violation,
     needs_finding, state, opened_at, due_at, legal_due_at, is_provisional, closed_at,
-    rank, version, rounds, nudges, bounces, customer_id)
+    rank, version, rounds, nudges, bounces, new_address, customer_id)
 SELECT 'B-' || n, gen_random_uuid(), 'complaint', '', ''::bytea, '',
     %(office)s, %(office)s, %(user)s, CASE WHEN n %% 20 = 0 THEN %(user)s END,
     'delay', 'hotline', 'EA' || n || 'CN', '邮件没有送到。', '', '', '', 'normal', false,
@@ -36,7 +36,7 @@ SELECT 'B-' || n, gen_random_uuid(), 'complaint', '', ''::bytea, '',
     now() - n * interval '20 seconds',
     CASE WHEN n %% 10 = 0 THEN now() + (n %% 9000 - 200) * interval '1 minute' END,
     CASE WHEN n %% 10 = 0 THEN now() + (n %% 9000) * interval '1 minute' END,
-    false, CASE WHEN n %% 10 <> 0 THEN now() END, n %% 6, 1, 1, 0, 0,
+    false, CASE WHEN n %% 10 <> 0 THEN now() END, n %% 6, 1, 1, 0, 0, ''::bytea,
     (SELECT min(id) FROM customers_customer) + n %% 1000
 FROM generate_series(%(first)s, %(last)s) n
 """
@@ -51,6 +51,27 @@ FROM complaints_complaint, (VALUES ('resolution'), ('legal')) AS clocks (clock)
 WHERE id > %(after)s
 """
 
+# Five words each of four thousand, some far more often than others; one day's counts.
+TERMS = """
+INSERT INTO complaints_caseterms (complaint_id, terms)
+SELECT c.id, ARRAY(SELECT DISTINCT '词' || floor(4000 * random() ^ 3)::int
+                   FROM generate_series(1, 5) WHERE c.id > 0)
+FROM complaints_complaint c WHERE c.id > %(after)s
+"""
+WEIGHTS = """
+INSERT INTO complaints_term (word, cases)
+SELECT word, count(*) FROM complaints_caseterms t, unnest(t.terms) word
+WHERE t.complaint_id > %(after)s GROUP BY 1
+ON CONFLICT (word) DO UPDATE SET cases = complaints_term.cases + excluded.cases
+"""
+TERM_DAYS = """
+INSERT INTO complaints_termday (office_id, day, word, cases)
+SELECT %(office)s, current_date - n, '词' || word, 1 + (n + word) %% 7
+FROM generate_series(0, 60) n, generate_series(0, 300) word
+ON CONFLICT DO NOTHING
+"""
+SAID = "客户反映词7和词812还有词3999，要求处理。"
+
 
 def fill_orders(cursor, office, user, upto: int) -> None:
     cursor.execute("SELECT count(*), coalesce(max(id), 0) FROM complaints_complaint")
@@ -58,6 +79,11 @@ def fill_orders(cursor, office, user, upto: int) -> None:
     values = {"office": office.pk, "user": user.pk, "first": first + 1, "last": upto}
     cursor.execute(ORDERS, values)
     cursor.execute(CLOCKS, {"after": after})
+    cursor.execute(TERMS, {"after": after})
+    cursor.execute(WEIGHTS, {"after": after})
+    cursor.execute(TERM_DAYS, {"office": office.pk})
+    cursor.execute("VACUUM ANALYZE complaints_caseterms")
+    cursor.execute("ANALYZE complaints_term")
     cursor.execute("VACUUM ANALYZE complaints_complaint")
     cursor.execute("VACUUM ANALYZE complaints_milestone")
 
@@ -75,9 +101,9 @@ def undone(work):
 
 
 def bench_size(cursor, office, user, size: int, cpu: dict) -> None:
-    from django.utils.timezone import now
+    from django.utils.timezone import localdate, now
 
-    from complaints import queue
+    from complaints import counting, learning, queue
     from complaints.models import Complaint, Milestone
     from complaints.sweeping import sweep_step
     from crm.jobs.models import Job
@@ -102,6 +128,12 @@ def bench_size(cursor, office, user, size: int, cpu: dict) -> None:
         found["page"] = product.cpu_per_request(some.get_absolute_url(), cookie, 0)
     found["next, database"] = database_ms(undone(lambda: queue.next_for(user)))
     found["sweep of 200, database"] = database_ms(undone(lambda: sweep_step(job)), 5)
+    found["cases alike, database"] = database_ms(lambda: learning.alike(user, SAID))
+    paths = [office.path]
+    found["topics, database"] = database_ms(
+        lambda: learning.trends(paths, localdate(), 28)
+    )
+    found["board's counts, database"] = database_ms(lambda: counting.figures(office))
     found["create"] = create_cpu(user, office, 100)
 
 
