@@ -1,6 +1,5 @@
 """Forms of quality checks and corrective actions."""
 
-from datetime import date
 from typing import Any
 
 from django import forms
@@ -8,6 +7,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from complaints.clock_forms import MonthForm
 from complaints.models import QualityCheck, QualitySheet
 from complaints.models.quality import FULL_MARKS
 
@@ -62,17 +62,9 @@ class AppealForm(forms.Form):
     words = words(gettext_lazy("Why"))
 
 
-class CheckFilter(forms.Form):
+class CheckFilter(MonthForm):
     """Filters that may stand in an address."""
 
-    month = forms.DateField(
-        required=False,
-        input_formats=["%Y-%m"],
-        validators=[
-            MinValueValidator(date(2000, 1, 1)),
-            MaxValueValidator(date(2100, 1, 1)),
-        ],
-    )
     state = forms.ChoiceField(
         required=False, choices=[("", ""), *QualityCheck.State.choices]
     )

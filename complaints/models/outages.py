@@ -8,17 +8,15 @@ from complaints.kinds import Channel
 from crm.access.models import User
 from crm.access.scoping import ScopedQuerySet, subtree
 from crm.org.models import Office
+from crm.org.queries import ancestry
 
 
 class OutageQuerySet(ScopedQuerySet):
     def rule(self, user: User) -> Q:
         """Whose customers could not reach us: offices at, below and above one's own."""
-        above = Q(pk__in=[])
-        for posting in user.posts("agent", "supervisor"):
-            step = Office.steplen
-            path = posting.office.path
-            over = [path[:end] for end in range(step, len(path) + 1, step)]
-            above |= Q(office__path__in=over)
+        posts = user.posts("agent", "supervisor")
+        over = {path for posting in posts for path in ancestry(posting.office)}
+        above = Q(office__path__in=over)
         return above | subtree(user, "supervisor")
 
 

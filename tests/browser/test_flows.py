@@ -5,7 +5,7 @@ from playwright.sync_api import expect
 
 from complaints import telephony
 from complaints.calls import note_event
-from complaints.models import Call, Complaint
+from complaints.models import Call, Complaint, TextBlock
 from tests import factories as make
 from tests.browser.conftest import sign_in
 
@@ -215,3 +215,30 @@ def test_a_supervisor_merges_two_and_undoes_it(site, place):
     expect(doubles).to_contain_text("长江印刷厂")
     doubles.get_by_role("button", name="Undo the merge").click()
     expect(site.get_by_role("status")).to_contain_text("two again")
+
+
+def test_looking_into_a_box_changes_nothing_and_a_digit_inserts_a_text(site, place):
+    TextBlock.objects.create(
+        office=place.wuhan,
+        use="call",
+        title="停滞",
+        body="轨迹停滞，{agent}。",
+        digit=1,
+    )
+    sign_in(site, "lin")
+    site.wait_for_url("**/call/*/")
+    box = site.locator("#id_kind-combo")
+    before = box.input_value()
+    box.focus()
+    site.keyboard.press("ArrowDown")  # opens the list
+    expect(site.locator("#id_kind-list")).to_be_visible()
+    site.keyboard.press("Tab")
+    expect(box).to_have_value(before)
+    box.focus()
+    site.keyboard.press("ArrowDown")
+    site.keyboard.press("ArrowDown")  # moves
+    site.keyboard.press("Enter")
+    assert box.input_value() != before
+    site.locator("#id_description").fill("客户来电：")
+    site.keyboard.press("Alt+1")
+    expect(site.locator("#id_description")).to_have_value("客户来电：轨迹停滞，Lin。")
