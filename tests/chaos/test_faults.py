@@ -96,6 +96,7 @@ RUN = (
     "from datetime import date; s = GradeScheme.objects.order_by('pk').first(); "
     "print(start_run(s, s.office, date({}), by=None).pk)"
 )
+AWAY = "UPDATE customers_graderun SET until = '2026-10-29' WHERE id = {} RETURNING id"
 STATE = "SELECT state FROM customers_graderun WHERE id = {}"
 DIFFERENT = """
 SELECT count(*) FROM (
@@ -121,8 +122,10 @@ def test_three_kills_of_a_worker_leave_the_same_grades_as_none(product):
             kills += 1
             product.wait_until_well()
         time.sleep(0.01)
+    # The same day once more: a day later an account can owe for a day too long.
+    query(product, AWAY.format(first))
     second = int(
-        product.manage("shell", "-v0", "-c", RUN.format("2026, 10, 31")).stdout
+        product.manage("shell", "-v0", "-c", RUN.format("2026, 10, 30")).stdout
     )
     while query(product, STATE.format(second))[0] != "computed":
         assert time.monotonic() < until
