@@ -12,7 +12,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from complaints import claims
-from complaints.api import KEY, checked, flat
 from complaints.claim_forms import ClaimForm
 from complaints.claim_views import CLAIM_STEPS, findings_of
 from complaints.compensation import Missing
@@ -25,7 +24,7 @@ from complaints.models import (
     TopicAlert,
 )
 from complaints.quality_views import MEASURE_STEPS
-from crm.api import StrictSerializer, once_by_key
+from crm.api import KEY, StrictSerializer, checked, flat, once_by_key
 from crm.improvement.models import Feedback
 from crm.improvement.services import submit
 

@@ -18,16 +18,9 @@ from complaints.models import Category, Complaint, ComplaintMove, Milestone
 from complaints.order_forms import FORMS
 from complaints.workflow import ACTIONS, open_actions
 from crm import text
-from crm.api import StrictSerializer, once_by_key
+from crm.api import KEY, StrictSerializer, checked, flat, once_by_key
 from crm.errors import Refused
 from customers.models import Customer
-
-KEY = OpenApiParameter(
-    "Idempotency-Key",
-    str,
-    OpenApiParameter.HEADER,
-    description="Your own name of this request: sent twice, it acts once.",
-)
 
 
 class MilestoneOut(serializers.ModelSerializer):
@@ -108,28 +101,6 @@ class ComplaintIn(StrictSerializer):
         if not (customer := mine.filter(pk=value).first()):
             raise serializers.ValidationError("Unknown customer.")
         return customer
-
-
-def flat(data: Any) -> dict[str, Any]:
-    """A JSON object as a form takes it; nested values are refused."""
-    if not isinstance(data, dict):
-        raise exceptions.ValidationError({"body": ["An object is expected."]})
-    wrong = [name for name, value in data.items() if isinstance(value, dict | list)]
-    if wrong:
-        raise exceptions.ValidationError({name: ["One value."] for name in wrong})
-    return {
-        name: "" if value is None or value is False else str(value).replace("\0", "")
-        for name, value in data.items()
-    }
-
-
-def checked(form: Any, data: dict[str, Any]) -> Any:
-    """The form, valid and without fields it does not know; else 400 with their names."""
-    if unknown := set(data) - set(form.fields):
-        raise exceptions.ValidationError({n: ["Unknown field."] for n in unknown})
-    if not form.is_valid():
-        raise exceptions.ValidationError(form.errors)
-    return form
 
 
 class ComplaintViewSet(viewsets.ReadOnlyModelViewSet):

@@ -31,6 +31,7 @@ from customers import search
 from customers.models import Customer
 from customers.service_points import points_of
 from customers.services import find_by_phone, lookup_by_phone
+from delivery.models import Visit
 
 RECENT = timedelta(days=90)
 OPEN_SHOWN, PAST_SHOWN, FOUND_SHOWN = 5, 6, 9  # keys 1 to 9 choose
@@ -79,7 +80,19 @@ def new(request: AuthedRequest) -> HttpResponse:
         visible = Customer.objects.visible_to(request.user)
         about = get_object_or_404(visible, pk=pk if pk.isdecimal() else 0)
         calls.keep_draft(call, {"customer": str(about.pk)})
+    if pk := request.GET.get("visit", ""):
+        seen = Visit.objects.visible_to(request.user).select_related("report")
+        visit = get_object_or_404(seen, pk=pk if pk.isdecimal() else 0)
+        calls.keep_draft(call, _from_visit(visit))
     return redirect("call:form", call.token)
+
+
+def _from_visit(visit: Visit) -> dict[str, str]:
+    """What a visit has found out, under its reference."""
+    report = getattr(visit, "report", None)
+    found = (report.need_text or report.note) if report else ""
+    facts = {"customer": str(visit.customer_id)}
+    return facts | {"description": f"{visit.ref}: {found}".strip()}
 
 
 def _call(request: AuthedRequest, token: str) -> Call:

@@ -3,6 +3,7 @@
 Source: domain.md 6.3, R-CMP-24, R-CMP-36, R-CMP-37.
 """
 
+from contextlib import suppress
 from typing import Any
 
 from django.db import transaction
@@ -13,11 +14,14 @@ from django.utils.translation import gettext_noop
 from complaints import measures
 from complaints.findings import WHOLE
 from complaints.handling import begun
+from complaints.kinds import Severity
 from complaints.models import Complaint, Finding, Outcome
 from complaints.services import move, tell_handlers
 from complaints.workflow import State
 from crm.access.models import User
 from crm.errors import Refused
+from delivery.models import VisitType
+from delivery.visits import request_visit
 
 AGAIN = gettext_noop("The customer is not satisfied")  # translated when it is read
 Check = Outcome.Check
@@ -118,6 +122,23 @@ def archive(complaint: Complaint, *, by: User, **finding: Any) -> Complaint:
             owner=doer["measure_owner"],
             due_on=doer["measure_due"],
         )
+    _have_visited(complaint, by)
     return move(
         complaint, by=by, after=State.ARCHIVED, note=finding.get("cause_note", "")
     )
+
+
+def _have_visited(complaint: Complaint, by: User) -> None:
+    """After a serious complaint the customer's manager calls in person (domain.md 5.3)."""
+    customer = complaint.customer
+    is_serious = complaint.severity != Severity.NORMAL and complaint.needs_finding
+    if not is_serious or customer is None or customer.manager_id is None:
+        return
+    with suppress(Refused):  # the record was merged or erased meanwhile
+        request_visit(
+            customer,
+            type=VisitType.COMPLAINT,
+            source=f"complaint:{complaint.ref}",
+            by=by,
+            note=complaint.ref,
+        )

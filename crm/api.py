@@ -11,6 +11,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from django.utils.translation import gettext as _
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework import (
     authentication,
     exceptions,
@@ -129,6 +130,40 @@ def once_by_key(request: Any, act: Callable[[], str]) -> str:
     if known != asked:
         raise Refused("request.key", _("This key came with another request before."))
     return answer
+
+
+KEY = OpenApiParameter(
+    "Idempotency-Key",
+    str,
+    OpenApiParameter.HEADER,
+    description="Your own name of this request: sent twice, it acts once.",
+)
+
+
+def flat(data: Any, *lists: str) -> dict[str, Any]:
+    """A JSON object as a form takes it; nested values are refused, but for the fields
+    that take `lists` of words."""
+    if not isinstance(data, dict):
+        raise exceptions.ValidationError({"body": ["An object is expected."]})
+    rows = {n: v for n, v in data.items() if n in lists and isinstance(v, list)}
+    wrong = [n for n, v in data.items() if isinstance(v, dict | list) and n not in rows]
+    wrong += [n for n, v in rows.items() if not all(isinstance(one, str) for one in v)]
+    if wrong:
+        raise exceptions.ValidationError({name: ["One value."] for name in wrong})
+    return {
+        name: "" if value is None or value is False else str(value).replace("\0", "")
+        for name, value in data.items()
+        if name not in rows
+    } | rows
+
+
+def checked(form: Any, data: dict[str, Any]) -> Any:
+    """The form, valid and without fields it does not know; else 400 with their names."""
+    if unknown := set(data) - set(form.fields):
+        raise exceptions.ValidationError({n: ["Unknown field."] for n in unknown})
+    if not form.is_valid():
+        raise exceptions.ValidationError(form.errors)
+    return form
 
 
 class StrictJSONParser(parsers.JSONParser):

@@ -21,6 +21,7 @@ from customers.watch_api import (
     GradeRunViewSet,
     MovementViewSet,
 )
+from delivery.api import PlanViewSet, VisitViewSet
 
 
 class Schema(SpectacularJSONAPIView):
@@ -41,6 +42,8 @@ router.register("findings", FindingViewSet, basename="api-finding")
 router.register("measures", MeasureViewSet, basename="api-measure")
 router.register("quality-checks", CheckViewSet, basename="api-check")
 router.register("topics", TopicViewSet, basename="api-topic")
+router.register("visits", VisitViewSet, basename="api-visit")
+router.register("visit-plans", PlanViewSet, basename="api-plan")
 router.register("feedback", FeedbackViewSet, basename="api-feedback")
 urlpatterns = [
     *router.urls,

@@ -193,6 +193,7 @@ CALENDAR_JOBS = ["complaints.again"]
 CUSTOMER_ERASERS = [
     "complaints.services.forget_customer",
     "delivery.surveys.forget_customer",
+    "delivery.visit_log.forget_customer",
 ]
 # Who is told, in the same transaction, that a survey about its row was answered.
 SURVEY_HEARERS = {"complaints": "complaints.surveying.heard"}

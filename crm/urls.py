@@ -14,6 +14,7 @@ urlpatterns = [
     path("customers/", include("customers.urls")),
     path("complaints/", include("complaints.urls")),
     path("", include("complaints.call_urls")),
+    path("visits/", include("delivery.urls")),
     path("", include("delivery.survey_urls")),
     path("api/v1/", include("crm.api_urls")),
 ]

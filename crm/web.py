@@ -105,6 +105,12 @@ class MenuEntry:
 MENU = (
     MenuEntry(_("KPI board"), "dashboards:board", "layout-dashboard", "kpi.view"),
     MenuEntry(_("Today"), "customers:today", "sun", "task.view"),
+    MenuEntry(_("Visits"), "delivery:visits", "map-pin-check", "visit.view"),
+    MenuEntry(
+        _("Visits in figures"), "delivery:board", "chart-no-axes-gantt", "visit.board"
+    ),
+    MenuEntry(_("Visit plans"), "delivery:plans", "list-todo", "visit.plan"),
+    MenuEntry(_("Hand-overs"), "delivery:handovers", "handshake", "handover.view"),
     MenuEntry(_("Alerts"), "customers:alerts", "bell-ring", "alert.view"),
     MenuEntry(_("Take a call"), "complaints:new", "headset", "complaint.create"),
     MenuEntry(_("Work orders"), "complaints:list", "inbox", "complaint.view"),

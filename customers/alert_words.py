@@ -79,6 +79,7 @@ def _other(kind: str, facts: dict[str, Any]) -> str:
         ),
         Kind.GRADE: _("Grade fallen: %(before)s → %(after)s"),
         Kind.COMPLAINT: _("Complaint %(ref)s was opened again"),
+        Kind.CONTACT: _("No contact for %(days)s days, since %(last)s"),
         Kind.ARREARS: _("Owes %(owed)s yuan, the oldest for %(days)s days"),
     }
     money = {n: _yuan(facts[n]) for n in ("revenue", "owed") if n in facts}

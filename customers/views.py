@@ -36,6 +36,7 @@ TIMELINE_ROWS = 20
 TIMELINE_KINDS = [
     ("", pgettext_lazy("timeline", "All")),
     ("note", pgettext_lazy("timeline", "Notes")),
+    ("visit", pgettext_lazy("timeline", "Visits")),
     ("complaint", pgettext_lazy("timeline", "Complaints")),
     ("opportunity", pgettext_lazy("timeline", "Opportunities")),
     ("grade", pgettext_lazy("timeline", "Grades")),

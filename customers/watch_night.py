@@ -24,6 +24,7 @@ from customers.models import (
     Customer,
     CustomerTrend,
     Task,
+    TimelineEntry,
     WatchRule,
 )
 from customers.notes import message_id
@@ -36,6 +37,7 @@ Kind = WatchRule.Kind
 State = Alert.State
 
 CHUNK = 20_000
+CONTACTS = ["visit", "complaint", *TimelineEntry.Note.values]  # kinds of the timeline
 QUIET_DAYS = 60  # after a person's answer the same family does not ask again
 LASTING = (Kind.GRADE, Kind.COMPLAINT)  # what has happened does not pass by itself
 
@@ -129,6 +131,7 @@ def strike(rule: WatchRule, office: Office, today: date) -> int:
         "days": rule.days,
         "at_least": rule.at_least,
         "often": rule.often,
+        "contact": CONTACTS,
     }
     with connection.cursor() as cursor:
         cursor.execute(watch_sql.struck_statement(rule.kind), params)

@@ -38,6 +38,7 @@ USUAL: tuple[tuple[str, int, int | None, int | None, int, int, int], ...] = (
     (Kind.CONTRACT, Level.RED, None, 90, 0, 0, 3),
     (Kind.GRADE, Level.YELLOW, None, 60, 0, 0, 10),
     (Kind.COMPLAINT, Level.ORANGE, None, None, 0, 0, 3),
+    (Kind.CONTACT, Level.YELLOW, None, 90, 1000, 0, 10),
     (Kind.ARREARS, Level.YELLOW, None, 31, 100, 0, 10),
     (Kind.ARREARS, Level.ORANGE, None, 61, 100, 0, 5),
     (Kind.ARREARS, Level.RED, None, 91, 100, 0, 3),

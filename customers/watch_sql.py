@@ -166,6 +166,18 @@ CONDITIONS: dict[str, tuple[str, str, str, str]] = {
         "AND h.override_id IS NULL",
         "h.at >= %(today)s - %(days)s::int",
     ),
+    # A visit, a call, a complaint or a note is contact (R-VIS-21); who has no manager is
+    # the assignment's matter.
+    Kind.CONTACT: (
+        "l.day::text",
+        "'last', l.day, 'days', %(today)s - l.day",
+        "LEFT JOIN customers_customervalue v ON v.customer_id = c.id "
+        "JOIN LATERAL (SELECT (coalesce(max(e.at), c.created_at) "
+        "AT TIME ZONE 'Asia/Shanghai')::date AS day FROM customers_timelineentry e "
+        "WHERE e.customer_id = c.id AND e.kind = ANY(%(contact)s)) l ON true",
+        "c.manager_id IS NOT NULL AND l.day <= %(today)s - %(days)s::int "
+        "AND coalesce(v.revenue_12, 0) >= %(at_least)s",
+    ),
     Kind.ARREARS: (
         "o.oldest::text",
         "'owed', o.owed, 'oldest', o.oldest, 'days', %(today)s - o.oldest",

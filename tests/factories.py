@@ -3,6 +3,7 @@
 Mei works next door, in Yichang, in every business role: she must see nothing of Wuhan.
 """
 
+import io
 import time
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -17,6 +18,7 @@ from django.http import HttpRequest, HttpResponse
 from django.test import Client
 from django.urls import reverse
 from django.utils.timezone import localdate, now
+from PIL import Image
 
 from complaints import claims, clocks, services
 from complaints.models import Claim, Complaint
@@ -50,6 +52,8 @@ from customers.queries import add_months
 from customers.recipients import count as count_recipients
 from customers.recipients import judge, open_list
 from customers.records import create_customer
+from delivery.models import Visit
+from delivery.visits import request_visit
 
 PASSWORD = "a-long-password-1"
 numbers = count(1)
@@ -219,6 +223,20 @@ def task(about: Customer, assignee: User | None) -> Task:
         assignee=assignee,
         source=f"test:{next(numbers)}",
     )
+
+
+def visit(customer: Customer, days: int = 10, **facts) -> Visit:
+    """A visit that is due within so many days."""
+    today = localdate()
+    facts = {"type": "regular", "source": f"test:{next(numbers)}", **facts}
+    facts = {"first_day": today, "due_on": today + timedelta(days=days), **facts}
+    return request_visit(customer, **facts)
+
+
+def picture(width: int = 8, height: int = 8) -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (width, height), "green").save(out, "PNG")
+    return out.getvalue()
 
 
 def alert(customer: Customer, level: int = 1, often: int = 0) -> Alert:

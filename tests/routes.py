@@ -4,7 +4,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from django.utils.timezone import now
+from django.utils.timezone import localdate, now
 
 from complaints import extensions, limits
 from complaints.calls import open_call
@@ -38,6 +38,9 @@ from customers.models import (
     Organisation,
     SavedView,
 )
+from delivery.models import Handover, VisitPlan, VisitRule
+from delivery.visit_log import add_photo
+from delivery.visit_log import log as log_visit
 from tests import factories as make
 
 
@@ -242,6 +245,29 @@ ROUTES = {
     "complaints:channel_open": Route("outage.keep", "post", "outage"),
     "complaints:bulletin": Route("report.view"),
     "survey": Route("open", is_lost=True),
+    "delivery:visits": Route("visit.view"),
+    "delivery:order": Route("visit.log", "post", is_lost=True),
+    "delivery:replan": Route("visit.log", "post"),
+    "delivery:list": Route("visit.view"),
+    "delivery:new": Route("visit.request", is_lost=True),
+    "delivery:for_customer": Route("customer.view", of="customer"),
+    "delivery:visit": Route("visit.view", of="visit"),
+    "delivery:keep": Route("visit.log", "post", "visit"),
+    "delivery:photo_add": Route("visit.log", "post", "visit"),
+    "delivery:become": Route("visit.log", "post", "visit_become"),
+    "delivery:step": Route("visit.log", "post", "visit_step"),
+    "delivery:photo": Route("visit.view", of="photo"),
+    "delivery:feed": Route("visit.log"),
+    "delivery:ics": Route("open", is_lost=True),
+    "delivery:board": Route("visit.board"),
+    "delivery:people": Route("visit.board"),
+    "delivery:capacity": Route("visit.board", of="visitor"),
+    "delivery:rules": Route("visit.view"),
+    "delivery:rule": Route("visit.rule", of="visit_rule"),
+    "delivery:plans": Route("visit.plan"),
+    "delivery:plan": Route("visit.plan", of="visit_plan"),
+    "delivery:handovers": Route("handover.view"),
+    "delivery:handover": Route("handover.view", of="handover"),
     "complaints:texts": Route("text.keep"),
     "complaints:text_remove": Route("text.keep", "post", "block", "supervisor"),
     "complaints:text_ban": Route("text.share", "post"),
@@ -290,6 +316,13 @@ ROUTES = {
     "api-feedback-detail": Route(
         "feedback.submit", of="feedback", rows_for="agent supervisor"
     ),
+    "api-visit-list": Route("visit.view"),
+    "api-visit-detail": Route("visit.view", of="visit"),
+    "api-visit-report": Route("visit.log", "post", "visit"),
+    "api-visit-step": Route("visit.log", "post", "api_visit_step"),
+    "api-plan-list": Route("visit.plan"),
+    "api-plan-detail": Route("visit.plan", of="visit_plan"),
+    "api-plan-coverage": Route("visit.plan", of="visit_plan"),
     "hooks:endpoints": Route("hook.manage"),
     "hooks:endpoint": Route("hook.manage", of="endpoint"),
     "hooks:act": Route("hook.manage", "post", "endpoint"),
@@ -389,7 +422,27 @@ def things(cast, where, owner, agent) -> dict:
     block = TextBlock.objects.create(title="x", body="x", office=where)
     banned = BannedPhrase.objects.create(phrase=f"x{where.code}", office=where)
     extension = extensions.ask(promise, by=handler, until_at=later, reason="等待回音")
+    visit, done = (make.visit(customer) for _two in range(2))
+    log_visit(done, by=owner, visited_on=localdate(), result="fine")
+    photo = add_photo(visit, by=owner, data=make.picture())
+    visit_rule = VisitRule.objects.create(office=where, type="alert", days=5)
+    visit_plan = VisitPlan.objects.create(
+        name="x", type="other", office=where, first_day=localdate(), due_on=localdate()
+    )
+    taker = make.user(f"taker-{where.code}", ("manager", where))
+    handover = Handover.objects.create(
+        office=where, giver=owner, taker=taker, reason="x", made_by=boss
+    )
     return {
+        "visit": {"pk": visit.pk},
+        "visit_become": {"pk": done.pk, "what": "opportunity"},
+        "visit_step": {"pk": visit.pk, "what": "miss"},
+        "api_visit_step": {"pk": visit.pk, "name": "miss"},
+        "photo": {"pk": photo.pk},
+        "visitor": {"pk": taker.pk},
+        "visit_rule": {"pk": visit_rule.pk},
+        "visit_plan": {"pk": visit_plan.pk},
+        "handover": {"pk": handover.pk},
         "call": {"token": open_call(by=agent, office=where).token},
         "feedback": {"pk": make.feedback(agent, where).pk},
         "check": {"pk": check.pk},
@@ -497,10 +550,18 @@ MISSING = {
             "topic",
             "banned",
             "check",
+            "visit",
+            "visitor",
+            "visit_rule",
+            "visit_plan",
+            "handover",
         ],
         {"pk": 99999999},
     ),
     "verdict": {"pk": 99999999, "what": "delivered"},
+    "visit_become": {"pk": 99999999, "what": "opportunity"},
+    "visit_step": {"pk": 99999999, "what": "miss"},
+    "api_visit_step": {"pk": 99999999, "name": "miss"},
     "scheme_act": {"pk": 99999999, "action": "copy"},
     "alert_act": {"pk": 99999999, "action": "take"},
     "run_act": {"pk": 99999999, "action": "propose"},
@@ -511,7 +572,7 @@ MISSING = {
     "panel_row": {"pk": 99999999, "name": "phones", "row": 1, "action": "invalid"},
     **dict.fromkeys(["complaint", "api_complaint"], {"ref": "C-1"}),
     **dict.fromkeys(
-        ["dispatch", "file", "import", "session", "contract_file", "export"],
+        ["dispatch", "file", "import", "session", "contract_file", "export", "photo"],
         {"pk": uuid.UUID(int=7)},
     ),
     "office": {"code": "nowhere"},

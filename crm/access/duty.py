@@ -53,10 +53,18 @@ def _require_over(by: User, person: User) -> None:
 
 @transaction.atomic
 def add_absence(
-    person: User, *, by: User, first_day: date, last_day: date, reason: str = ""
+    person: User,
+    *,
+    by: User,
+    first_day: date,
+    last_day: date,
+    reason: str = "",
+    substitute: User | None = None,
 ) -> Absence:
+    """Days away; the substitute makes the visits whose whole window lies in them."""
     _require_over(by, person)
     facts: dict[str, Any] = {"first_day": first_day, "last_day": last_day}
+    facts["substitute"] = substitute
     row = Absence.objects.create(user=person, reason=reason, **facts)
     audit.record(by, "duty.absence_added", person, details={"days": str(row)})
     return row

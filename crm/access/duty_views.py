@@ -24,6 +24,8 @@ class DutyForm(forms.ModelForm):
     def __init__(self, *args, people, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         self.fields["user"].queryset = people
+        if "substitute" in self.fields:
+            self.fields["substitute"].queryset = people
 
     def clean(self):
         typed = super().clean()
@@ -54,7 +56,7 @@ class AbsenceForm(DutyForm):
 
     class Meta:
         model = Absence
-        fields = ["user", "first_day", "last_day", "reason"]
+        fields = ["user", "first_day", "last_day", "substitute", "reason"]
         widgets = dict.fromkeys(
             ["first_day", "last_day"], forms.DateInput(attrs={"type": "date"})
         )

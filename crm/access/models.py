@@ -260,13 +260,25 @@ class Absence(models.Model):
     reason = models.CharField(
         pgettext_lazy("duty", "reason"), max_length=60, blank=True
     )
+    substitute = models.ForeignKey(
+        User,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("substitute"),
+    )
 
     class Meta:
         ordering = ["first_day"]
         constraints = [
             models.CheckConstraint(
                 name="absence_forward", condition=Q(last_day__gte=F("first_day"))
-            )
+            ),
+            models.CheckConstraint(
+                name="absence_other_substitute",
+                condition=Q(substitute=None) | ~Q(substitute=F("user")),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -44,6 +44,7 @@ CAST = [
     ("security.deputy", "谢芳", "security_admin", "420000"),
     ("auditor", "唐平", "auditor", "420000"),
     ("manager.yichang", "韩雪", "manager", "420500"),
+    ("manager2.wuhan", "周敏", "manager", "420100"),
 ]
 REQUESTS = {
     "pickup_dispatch": "客户有两箱资料待寄，要求今天下午上门揽收。",

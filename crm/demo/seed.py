@@ -12,7 +12,7 @@ from django.utils.timezone import localdate
 from crm.access.models import Posting, User
 from crm.audit import services as audit
 from crm.dashboards import retention
-from crm.demo import grading, names, orders, province, records, watch
+from crm.demo import grading, names, orders, province, records, visits, watch
 from crm.jobs.running import run_inline
 from crm.jobs.services import enqueue
 from crm.notify.services import tell
@@ -46,6 +46,7 @@ def seed() -> dict[str, int]:
     grading.seed(offices[province.PROVINCE[0]], users)
     complaints = orders.seed(rng, customers, users, offices)
     watch.seed(rng, offices[province.PROVINCE[0]], users)
+    visits.seed(rng, customers, users, offices)
     base, current = retention.default_periods(today)
     for earlier in range(retention.TREND_POINTS):
         root = offices[province.PROVINCE[0]]
@@ -142,6 +143,9 @@ def _customers(
         own = [c for c in customers if c.office.code.startswith(prefix)][:PORTFOLIO]
         for customer in own:
             customer.manager = users[manager]
+    second = [c for c in customers if c.office.code.startswith("4201")][PORTFOLIO:]
+    for customer in second[:PORTFOLIO]:
+        customer.manager = users["manager2.wuhan"]
     Customer.objects.bulk_create(customers, batch_size=1000)
     records.seed(rng, customers, users)
     return customers

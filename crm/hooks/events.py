@@ -9,6 +9,8 @@ EVENTS = {
     "order.reminded": _("A customer asks again"),
     "claim.moved": _("A compensation is proposed, decided, paid, recovered"),
     "finding.moved": _("A finding is made, objected to, ruled on"),
+    "visit.appointed": _("A customer gets an appointment for a visit"),
+    "visit.done": _("A visit is logged"),
     "survey.answered": _("A customer answers a survey"),
     "feedback.moved": _("Front-line feedback is submitted or decided"),
 }

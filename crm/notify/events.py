@@ -26,6 +26,7 @@ EVENTS: dict[str, Event] = {
     "quality": Event(_("Quality checks")),
     "measure": Event(_("Corrective actions")),
     "topic": Event(_("A topic is suddenly named often")),
+    "visit": Event(_("My visits: the day's list, appointments, what I am given")),
     "customer": Event(_("Alerts of customers, exports, prospects, grades")),
     "feedback": Event(_("Front-line feedback")),
     "system": Event(_("Everything else")),

@@ -61,6 +61,7 @@ class WatchRule(models.Model):
         GRADE = "grade", _("Grade has fallen")
         COMPLAINT = "complaint", _("Complaint opened again")
         ARREARS = "arrears", _("In arrears for days")
+        CONTACT = "contact", _("No contact for days")
 
     class Level(models.IntegerChoices):
         YELLOW = 1, pgettext_lazy("alert", "Yellow")
@@ -73,7 +74,9 @@ class WatchRule(models.Model):
     )
     kind = models.CharField(_("kind"), max_length=12, choices=Kind)
     NEEDS_PERCENT = (Kind.YEAR, Kind.QUARTER_YEAR, Kind.QUARTER, Kind.MONTH, Kind.ALIVE)
-    NEEDS_DAYS = (Kind.SILENT, Kind.CONTRACT, Kind.GRADE, Kind.ARREARS)
+    NEEDS_DAYS = (
+        *(Kind.SILENT, Kind.CONTRACT, Kind.GRADE, Kind.ARREARS, Kind.CONTACT),
+    )
 
     level = models.PositiveSmallIntegerField(_("level"), choices=Level)
     percent = models.PositiveSmallIntegerField(_("percent"), null=True, blank=True)
@@ -115,7 +118,7 @@ class WatchRule(models.Model):
                 name="watch_rule_days",
                 condition=Q(days__range=(1, 730))
                 | Q(days=None)
-                & ~Q(kind__in=["silent", "contract", "grade", "arrears"]),
+                & ~Q(kind__in=["silent", "contract", "grade", "arrears", "contact"]),
             ),
             models.CheckConstraint(
                 name="watch_rule_numbers",

@@ -1,5 +1,7 @@
 """The tables of delivery, one module a subject."""
 
+from delivery.models.people import CalendarFeed, Handover, VisitCapacity
+from delivery.models.reports import VisitDraft, VisitPhoto, VisitReport
 from delivery.models.surveys import (
     Answer,
     Invitation,
@@ -7,11 +9,23 @@ from delivery.models.surveys import (
     Questionnaire,
     QuestionnaireVersion,
 )
+from delivery.models.visits import Visit, VisitPlan, VisitRule, VisitType, Way
 
 __all__ = [
     "Answer",
+    "CalendarFeed",
+    "Handover",
     "Invitation",
     "Question",
     "Questionnaire",
     "QuestionnaireVersion",
+    "Visit",
+    "VisitCapacity",
+    "VisitDraft",
+    "VisitPhoto",
+    "VisitPlan",
+    "VisitReport",
+    "VisitRule",
+    "VisitType",
+    "Way",
 ]

@@ -2,9 +2,15 @@
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.utils.timezone import localdate
 
 from complaints.calls import open_call
 from complaints.models import Complaint
+from customers.models import Customer
+from delivery.handovers import start
+from delivery.models import VisitPlan, VisitRule
+from delivery.plans import freeze
+from delivery.visit_log import log
 from tests import factories as make
 from tests.browser.conftest import sign_in
 
@@ -64,6 +70,15 @@ PAGES = {
         "/customers/grading/runs/{run}/",
         "/customers/duplicates/",
         "/customers/duplicates/{pair}/",
+        "/visits/board/",
+        "/visits/people/",
+        "/visits/people/{visitor}/",
+        "/visits/plans/",
+        "/visits/plans/{plan}/",
+        "/visits/rules/",
+        "/visits/rules/{visit_rule}/",
+        "/visits/handovers/",
+        "/visits/handovers/{handover}/",
         "/imports/",
         "/imports/new/",
         "/inbox/",
@@ -71,6 +86,16 @@ PAGES = {
         "/accounts/password/",
         "/accounts/second-factor/setup/",
         "/nowhere/",
+    ],
+    "zhao": [
+        "/visits/",
+        "/visits/?view=week",
+        "/visits/?view=month",
+        "/visits/list/?state=open",
+        "/visits/calendar/",
+        "/visits/new/?customer={pk}",
+        "/visits/{visit}/",
+        "/visits/{done}/",
     ],
     "gao": [
         "/webhooks/",
@@ -84,6 +109,34 @@ PAGES = {
 RULES = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 }
+
+
+def visits(place, customer) -> dict[str, int]:
+    """One of each kind: planned for today, done, a plan, a rule, a hand-over."""
+    today = localdate()
+    due, done = make.visit(customer), make.visit(customer)
+    log(done, by=place.zhao, visited_on=today, result="problem", note="面单模糊")
+    plan = VisitPlan.objects.create(
+        name="前期走访",
+        type="pre_campaign",
+        office=place.wuhan,
+        first_day=today,
+        due_on=today,
+    )
+    freeze(plan, Customer.objects.filter(manager=place.zhao))
+    rule = VisitRule.objects.create(office=place.wuhan, type="alert", days=5)
+    other = make.user("other", ("manager", place.wuhan))
+    handover = start(
+        by=place.chen, office=place.wuhan, giver=place.zhao, taker=other, reason="调岗"
+    )
+    return {
+        "visit": due.pk,
+        "done": done.pk,
+        "plan": plan.pk,
+        "visit_rule": rule.pk,
+        "handover": handover.pk,
+        "visitor": place.zhao.pk,
+    }
 
 
 @pytest.mark.parametrize("width", [1440, 390])
@@ -106,6 +159,7 @@ def test_pages_are_accessible_and_fit(site, place, width, theme, language):
         "alert": make.alert(customer).pk,
         "feedback": make.feedback(place.lin, place.wuhan).pk,
         "call": open_call(by=place.chen, office=place.wuhan).token,
+        **visits(place, customer),
     }
     make.judged(customer)
     site.set_viewport_size({"width": width, "height": 900})
