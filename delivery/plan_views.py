@@ -47,17 +47,7 @@ def board(request: AuthedRequest) -> HttpResponse:
         office = get_object_or_404(offices, code=code)
         rows = rows.filter(customer__office__path__startswith=office.path)
     today = localdate()
-    counts = rows.order_by().aggregate(
-        overdue=Count("pk", filter=Q(state=State.OPEN, due_on__lt=today)),
-        unplanned=Count("pk", filter=Q(state=State.OPEN, day=None)),
-        due=Count(
-            "pk", filter=Q(due_on__range=(first, last)) & ~Q(state=State.DROPPED)
-        ),
-        kept=Count("pk", filter=Q(due_on__range=(first, last), state=State.DONE)),
-        done=Count(
-            "pk", filter=Q(state=State.DONE, report__visited_on__range=(first, last))
-        ),
-    )
+    counts = visit_lists.counts_of(rows, first, last)
     people = visit_lists.by_person(rows, first, last)
     results = visit_lists.by_result(rows, first, last)
     running = VisitPlan.objects.visible_to(request.user).filter(

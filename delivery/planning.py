@@ -260,6 +260,9 @@ def _place(
         if one is not None:
             wanted[due.pk] = one
     fixed = [o for o in wanted.values() if o.is_pinned and o.held is not None]
+    elsewhere = sum(o.is_pinned for o in wanted.values()) - len(
+        fixed
+    )  # as somebody wished
     inside = [o for o in wanted.values() if not o.is_pinned and o.last >= o.first]
     plan = schedule(fixed + inside, room)
     left = list(room)
@@ -273,10 +276,10 @@ def _place(
     rest = [o for o in rest if o.first <= o.last]
     later = schedule(rest, left) if rest else Schedule()
     load = Load(
-        kept=plan.kept,
-        bound=plan.bound,
+        kept=plan.kept + elsewhere,
+        bound=plan.bound + elsewhere,
         late=later.kept,
-        unplaced=len(wanted) - plan.kept - later.kept,
+        unplaced=len(wanted) - plan.kept - later.kept - elsewhere,
         moved=len(plan.moved) + len(later.moved),
         slots=sum(max(0, slots) for slots in room),
     )

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 ROAD, DISTRICT = 3, 2  # what company on a day is worth
+PASSES = 3  # second looks at what is new
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,28 +133,27 @@ class _Desk:
     def place(self) -> None:
         """Who has a good day keeps it; the others by their last day; then a second look
         at those that are new, to bring neighbours together."""
-        new = []
-        for one in self.chosen:
-            held = one.held
-            if (
-                held is not None
-                and one.first <= held <= one.last
-                and self.free[held] > 0
-            ):
-                self._put(one, held)
-            else:
-                new.append(one)
+        new = [one for one in self.chosen if not self._stays(one)]
         for one in sorted(new, key=lambda one: (one.last, -one.weight, one.key)):
             best = self._best(one)
             if best is None:
                 self.squeeze(one)
             else:
                 self._put(one, best)
-        for one in new:
-            self._closer(one)
+        for _pass in range(PASSES):
+            if not sum(self._closer(one) for one in new):
+                break
         for one in new:
             if one.key in self.day:
                 self.company[one.key] = self._neighbours(one, self.day[one.key]) - 1
+
+    def _stays(self, one: Wanted) -> bool:
+        """Put it on the day it has, if that is still good; whether it was."""
+        held = one.held
+        if held is None or not one.first <= held <= one.last or self.free[held] <= 0:
+            return False
+        self._put(one, held)
+        return True
 
     # --- the days ----------------------------------------------------------------------
 
@@ -194,16 +194,34 @@ class _Desk:
         days = [d for d in range(one.first, one.last + 1) if self.free[d] > 0]
         return max(days, key=lambda d: self._worth(one, d)) if days else None
 
-    def _closer(self, one: Wanted) -> None:
-        """Move a new visit to a free slot where it has company, if it has none."""
-        if one.key not in self.day:
-            return
-        now = self._take(one)
-        best = self._best(one)
-        is_better = best is not None and (
-            self._worth(one, best) > self._worth(one, now) + 1
-        )
-        self._put(one, best if is_better and best is not None else now)
+    def _closer(self, one: Wanted) -> bool:
+        """Spare a trip into a district: move a new visit that is alone there to a day that
+        has it already, or change it for one that is new, too. Whether it was."""
+        day = self.day.get(one.key)
+        if day is None or not one.area or self.districts[day][one.area[:6]] > 1:
+            return False
+        for other in range(one.first, one.last + 1):
+            if other == day or not self.districts[other][one.area[:6]]:
+                continue
+            if self.free[other] > 0:
+                self._take(one)
+                self._put(one, other)
+                return True
+            for two in self.on[other].values():
+                if self._may_change(two, other, day, one.area[:6]):
+                    for moved, where in ((one, other), (two, day)):
+                        self._take(moved)
+                        self._put(moved, where)
+                    return True
+        return False
+
+    def _may_change(self, two: Wanted, now: int, to: int, leaving: str) -> bool:
+        """Whether a visit may go to the day that another leaves, without a trip more."""
+        if two.held is not None or not two.first <= to <= two.last:
+            return False
+        district = two.area[:6]
+        is_known = self.districts[to][district] > 0 and district != leaving
+        return is_known or (bool(district) and self.districts[now][district] == 1)
 
     def squeeze(self, one: Wanted) -> bool:
         """Put it on one of its days by moving as few others as possible, new ones first;

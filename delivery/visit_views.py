@@ -111,9 +111,11 @@ def calendar(request: AuthedRequest) -> HttpResponse:
     if not 2000 <= on.year <= 2100:
         raise Http404
     first, last, step = _span(view, on)
-    rows = visible(request).filter(visitor=who).for_list()
-    open_rows = rows.running().filter(day__range=(first, last))
-    found = dress(list(open_rows.order_by("day", "place", "at", "pk")), request.user)
+    rows = visible(request).for_list()
+    waiting = rows.running().filter(visitor=who)
+    planned = waiting.filter(day__range=(first, last))
+    found = dress(list(planned.order_by("day", "place", "at", "pk")), request.user)
+    done = rows.filter(report__by=who, report__visited_on__range=(first, last))
     context = {
         "view": view,
         "views": [("day", _("Day")), ("week", _("Week")), ("month", _("Month"))],
@@ -127,9 +129,9 @@ def calendar(request: AuthedRequest) -> HttpResponse:
         "may_request": may(request.user, "visit.request"),
     }
     if view == "day":
-        context |= _day(request, who, on, found, rows)
+        context |= _day(request, who, on, found, waiting, done)
     else:
-        context |= _grid(view, on, first, last, found, rows)
+        context |= _grid(view, first, last, found, done)
     return render(request, "delivery/calendar.html", context)
 
 
@@ -150,20 +152,22 @@ def _span(view: str, on: date) -> tuple[date, date, timedelta]:
 
 
 def _day(
-    request: AuthedRequest, who: User, on: date, found: list[Visit], rows: Any
+    request: AuthedRequest,
+    who: User,
+    on: date,
+    found: list[Visit],
+    waiting: Any,
+    done: Any,
 ) -> dict[str, Any]:
     """The day's list in order, done ones, what waits; and how the plan stands."""
-    done = rows.filter(state=Visit.State.DONE, report__visited_on=on)
     done = dress(list(done.select_related("report")[:UNPLANNED_SHOWN]), request.user)
     reach(found, request.user)
     unlogged, unplanned = [], []
     if on == localdate():
-        before = rows.running().filter(day__lt=on).order_by("day", "pk")
+        before = waiting.filter(day__lt=on).order_by("day", "pk")
         unlogged = dress(list(before[:UNPLANNED_SHOWN]), request.user)
-        waiting = rows.running().filter(
-            day=None, first_day__lte=on + timedelta(days=AHEAD)
-        )
-        unplanned = dress(list(waiting[:UNPLANNED_SHOWN]), request.user)
+        none = waiting.filter(day=None, first_day__lte=on + timedelta(days=AHEAD))
+        unplanned = dress(list(none[:UNPLANNED_SHOWN]), request.user)
     return {
         "rows": found,
         "done": done,
@@ -175,13 +179,10 @@ def _day(
 
 
 def _grid(
-    view: str, on: date, first: date, last: date, found: list[Visit], rows: Any
+    view: str, first: date, last: date, found: list[Visit], closed: Any
 ) -> dict[str, Any]:
     """The days of a week or a month, each with its visits."""
     done: dict[date, int] = {}
-    closed = rows.filter(
-        state=Visit.State.DONE, report__visited_on__range=(first, last)
-    )
     for day in closed.values_list("report__visited_on", flat=True):
         done[day] = done.get(day, 0) + 1
     by_day: dict[date, list[Visit]] = {}

@@ -30,6 +30,7 @@ from delivery.visit_rules import PRIORITY, rule_for, window_of
 APPOINTED = gettext_noop("An appointment for you")  # translated when it is read
 GIVEN = gettext_noop("A visit for you")
 FARTHEST = timedelta(days=400)
+ASKED_BY_RULE = (VisitType.ALERT, VisitType.COMPLAINT)  # whose windows are rules
 State = Visit.State
 
 
@@ -84,7 +85,7 @@ def request_visit(
     row = locked_customer(customer)
     if known := Visit.objects.filter(source=source).first():
         return known
-    rule = rule_for(type, row.office)
+    rule = rule_for(type, row.office) if type in ASKED_BY_RULE else None
     opens, ends = window_of(rule, row.office, localdate())
     opens = first_day or opens
     made = Visit.objects.create(

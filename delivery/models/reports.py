@@ -86,7 +86,10 @@ class VisitReport(models.Model):
                 | Q(next_on__isnull=False) & ~Q(next_type=""),
             ),
         ]
-        indexes = [models.Index(name="report_by_day", fields=["by", "visited_on"])]
+        indexes = [
+            models.Index(name="report_by_day", fields=["by", "visited_on"]),
+            models.Index(name="report_day", fields=["visited_on"]),
+        ]
 
     def __str__(self) -> str:
         return f"{self.visit_id} {self.result}"

@@ -303,12 +303,8 @@ class Visit(models.Model):
                 condition=Q(state="open"),
             ),
             models.Index(name="visit_plan_office", fields=["plan", "office", "state"]),
+            models.Index(name="visit_due", fields=["due_on", "id"]),
             models.Index(name="visit_customer_type", fields=["customer", "type"]),
-            models.Index(
-                name="visit_visitor_closed",
-                fields=["visitor", "closed_at"],
-                condition=~Q(state="open"),
-            ),
         ]
 
     def __str__(self) -> str:

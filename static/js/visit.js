@@ -85,14 +85,18 @@
     e.preventDefault();
     grip.setPointerCapture(e.pointerId);
     row.classList.add("dragged");
+    let below = row;
+    // The row moves when it is let go: a node that leaves its place loses the finger.
     const move = (m) => {
-      const over = [...list.children].find((li) => li !== row && m.clientY < li.getBoundingClientRect().top + li.offsetHeight / 2 && m.clientY > li.getBoundingClientRect().top - li.offsetHeight / 2);
-      if (over) list.insertBefore(row, over);
-      else if (m.clientY > list.lastElementChild.getBoundingClientRect().top) list.append(row);
+      below?.classList.remove("drop");
+      below = [...list.children].find((li) => { const box = li.getBoundingClientRect(); return m.clientY < box.top + box.height / 2; }) || null;
+      below?.classList.add("drop");
     };
     const up = () => {
       grip.removeEventListener("pointermove", move);
-      row.classList.remove("dragged");
+      row.classList.remove("dragged"); below?.classList.remove("drop");
+      if (below === row) return;
+      list.insertBefore(row, below);
       fetch(list.closest("form").action, { method: "POST", body: new FormData(list.closest("form")), headers: { "X-Quiet": "1" } }).catch(() => location.reload());
     };
     grip.addEventListener("pointermove", move);

@@ -1,11 +1,15 @@
-"""The two stories that the product stands on, in a real browser."""
+"""The stories that the product stands on, in a real browser."""
+
+import time
 
 import pytest
+from django.utils.timezone import localdate
 from playwright.sync_api import expect
 
 from complaints import telephony
 from complaints.calls import note_event
 from complaints.models import Call, Complaint, TextBlock
+from delivery.models import Visit, VisitReport
 from tests import factories as make
 from tests.browser.conftest import sign_in
 
@@ -242,3 +246,75 @@ def test_looking_into_a_box_changes_nothing_and_a_digit_inserts_a_text(site, pla
     site.locator("#id_description").fill("客户来电：")
     site.keyboard.press("Alt+1")
     expect(site.locator("#id_description")).to_have_value("客户来电：轨迹停滞，Lin。")
+
+
+def test_a_manager_logs_a_visit_on_a_phone_through_a_lost_connection(site, place):
+    """At 375 px, within 25 taps and a minute, stored once."""
+    customer = make.customer(place.wuhan, manager=place.zhao)
+    contact = customer.contacts.create(name="李主任", post="办公室")
+    visit = make.visit(customer, type="after_campaign")
+    Visit.objects.filter(pk=visit.pk).update(day=localdate())
+    site.set_viewport_size({"width": 375, "height": 812})
+    sign_in(site, "zhao")
+    site.goto(site.base + "/visits/")
+    began, taps = time.monotonic(), 0
+
+    def tap(*labels: str) -> None:
+        nonlocal taps
+        for label in labels:
+            taps += 1
+            site.get_by_text(label, exact=True).first.click()
+
+    taps += 1
+    site.get_by_role("link", name="Log it").click()
+    site.wait_for_url("**/visits/*/")
+    tap("Has a problem", f"{contact.name} {contact.post}")
+    taps += 1
+    site.locator("label", has_text="3").first.click()
+    tap("Delivery", "Price", "Basic: punctual, safe, exact")
+    taps += 1
+    site.get_by_label("What they need").fill("退件多，要先核对名址")
+    expect(site.locator("#kept")).to_contain_text("Kept", timeout=9000)
+    tap("Some left")
+    taps += 1
+    site.get_by_label("Pieces left").fill("120")
+    tap("1 month")
+    site.context.set_offline(True)
+    taps += 1
+    site.get_by_role("button", name="Log the visit").click()
+    expect(site.locator("#kept")).to_contain_text("No connection")
+    site.context.set_offline(False)
+    expect(site.get_by_text("The visit is logged.")).to_be_visible()
+    assert taps <= 25
+    assert time.monotonic() - began <= 60
+    report = VisitReport.objects.get()
+    assert (report.result, report.stock_left) == ("problem", 120)
+    assert report.need_text == "退件多，要先核对名址"
+    assert [one.name for one in report.met.all()] == ["李主任"]
+    assert Visit.objects.running().get(customer=customer).day == report.next_on
+    site.get_by_role("link", name="Make it a work order").click()
+    expect(site.locator("#id_description")).to_have_value(
+        f"{visit.ref}: 退件多，要先核对名址"
+    )
+
+
+def test_the_days_list_is_dragged_into_order(site, place):
+    rows = [
+        make.visit(make.customer(place.wuhan, manager=place.zhao)) for _n in range(3)
+    ]
+    Visit.objects.update(day=localdate())
+    sign_in(site, "zhao")
+    site.goto(site.base + "/visits/")
+    site.set_viewport_size({"width": 1280, "height": 1200})
+    grips = site.locator(".grip")
+    last, first = grips.nth(2).bounding_box(), grips.nth(0).bounding_box()
+    site.mouse.move(last["x"] + 8, last["y"] + 8)
+    site.mouse.down()
+    site.mouse.move(first["x"] + 8, first["y"] - 60, steps=8)
+    site.mouse.up()
+    expect(site.locator(".daylist > li").first).to_have_attribute(
+        "data-visit", str(rows[2].pk)
+    )
+    site.wait_for_load_state("networkidle")
+    day = Visit.objects.order_by("place").values_list("pk", flat=True)
+    assert list(day) == [rows[n].pk for n in (2, 0, 1)]

@@ -268,6 +268,7 @@ def test_one_key_for_two_purposes_is_an_error(settings):
     assert [error.id for error in checks.keys_are_keys(None)] == ["crm.E002"]
 
 
+@pytest.mark.timeout(300)  # it makes the whole demo, beside other tests
 def test_the_demo_province_is_whole(db, settings):
     made = seed()
     assert made["customers"] == 3000
