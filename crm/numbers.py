@@ -7,6 +7,7 @@ from borax.calendars.lunardate import LunarDate
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
+LUNAR_MONTH = 30  # days at the most
 CREDIT_DIGITS = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 CREDIT_WEIGHTS = (1, 3, 9, 27, 19, 26, 16, 17, 20, 29, 25, 13, 8, 24, 10, 30, 28)
 ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
@@ -83,6 +84,8 @@ def next_lunar(day: date, month: int, day_of_month: int, *, leap: bool = False) 
 
 
 def _lunar(year: int, month: int, day_of_month: int, leap: bool) -> date:
+    if day_of_month > LUNAR_MONTH:
+        raise ValueError(f"lunar {month}/{day_of_month}")
     for try_leap in (True, False) if leap else (False,):
         for try_day in (day_of_month, day_of_month - 1):
             try:

@@ -106,6 +106,7 @@ MENU = (
     MenuEntry(_("KPI board"), "dashboards:board", "layout-dashboard", "kpi.view"),
     MenuEntry(_("Today"), "customers:today", "sun", "task.view"),
     MenuEntry(_("Visits"), "delivery:visits", "map-pin-check", "visit.view"),
+    MenuEntry(_("Greetings"), "delivery:care", "gift", "visit.view"),
     MenuEntry(
         _("Visits in figures"), "delivery:board", "chart-no-axes-gantt", "visit.board"
     ),

@@ -1,11 +1,13 @@
-"""What every place begins with: questionnaires and visit rules, sown after each migration."""
+"""What every place begins with, sown after each migration: questionnaires, visit rules,
+greetings."""
 
 from typing import Any
 
-from delivery import surveys, visit_rules
+from delivery import care, surveys, visit_rules
 
 
 def sow(**_facts: Any) -> None:
     """Add what is missing; what is there stays as it is."""
     surveys.sow()
     visit_rules.sow()
+    care.sow()

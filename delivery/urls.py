@@ -2,7 +2,14 @@
 
 from django.urls import path
 
-from delivery import handover_views, plan_views, visit_page, visit_steps, visit_views
+from delivery import (
+    care_views,
+    handover_views,
+    plan_views,
+    visit_page,
+    visit_steps,
+    visit_views,
+)
 
 app_name = "delivery"
 urlpatterns = [
@@ -25,6 +32,8 @@ urlpatterns = [
     path("people/<int:pk>/", plan_views.capacity, name="capacity"),
     path("rules/", plan_views.rules, name="rules"),
     path("rules/<int:pk>/", plan_views.rule, name="rule"),
+    path("care/", care_views.care, name="care"),
+    path("care/<int:pk>/", care_views.rule, name="care_rule"),
     path("plans/", plan_views.plans, name="plans"),
     path("plans/<int:pk>/", plan_views.plan, name="plan"),
     path("handovers/", handover_views.handovers, name="handovers"),

@@ -38,7 +38,7 @@ from customers.models import (
     Organisation,
     SavedView,
 )
-from delivery.models import Handover, VisitPlan, VisitRule
+from delivery.models import CareRule, Handover, VisitPlan, VisitRule
 from delivery.visit_log import add_photo
 from delivery.visit_log import log as log_visit
 from tests import factories as make
@@ -264,6 +264,8 @@ ROUTES = {
     "delivery:capacity": Route("visit.board", of="visitor"),
     "delivery:rules": Route("visit.view"),
     "delivery:rule": Route("visit.rule", of="visit_rule"),
+    "delivery:care": Route("visit.view"),
+    "delivery:care_rule": Route("visit.rule", of="care_rule"),
     "delivery:plans": Route("visit.plan"),
     "delivery:plan": Route("visit.plan", of="visit_plan"),
     "delivery:handovers": Route("handover.view"),
@@ -426,6 +428,7 @@ def things(cast, where, owner, agent) -> dict:
     log_visit(done, by=owner, visited_on=localdate(), result="fine")
     photo = add_photo(visit, by=owner, data=make.picture())
     visit_rule = VisitRule.objects.create(office=where, type="alert", days=5)
+    care_rule = CareRule.objects.create(office=where, kind="birthday", name="x")
     visit_plan = VisitPlan.objects.create(
         name="x", type="other", office=where, first_day=localdate(), due_on=localdate()
     )
@@ -442,6 +445,7 @@ def things(cast, where, owner, agent) -> dict:
         "visitor": {"pk": taker.pk},
         "visit_rule": {"pk": visit_rule.pk},
         "visit_plan": {"pk": visit_plan.pk},
+        "care_rule": {"pk": care_rule.pk},
         "handover": {"pk": handover.pk},
         "call": {"token": open_call(by=agent, office=where).token},
         "feedback": {"pk": make.feedback(agent, where).pk},
@@ -554,6 +558,7 @@ MISSING = {
             "visitor",
             "visit_rule",
             "visit_plan",
+            "care_rule",
             "handover",
         ],
         {"pk": 99999999},

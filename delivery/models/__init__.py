@@ -1,5 +1,6 @@
 """The tables of delivery, one module a subject."""
 
+from delivery.models.care import CareRule
 from delivery.models.people import CalendarFeed, Handover, VisitCapacity
 from delivery.models.reports import VisitDraft, VisitPhoto, VisitReport
 from delivery.models.surveys import (
@@ -14,6 +15,7 @@ from delivery.models.visits import Visit, VisitPlan, VisitRule, VisitType, Way
 __all__ = [
     "Answer",
     "CalendarFeed",
+    "CareRule",
     "Handover",
     "Invitation",
     "Question",

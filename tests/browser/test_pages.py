@@ -8,7 +8,7 @@ from complaints.calls import open_call
 from complaints.models import Complaint
 from customers.models import Customer
 from delivery.handovers import start
-from delivery.models import VisitPlan, VisitRule
+from delivery.models import CareRule, VisitPlan, VisitRule
 from delivery.plans import freeze
 from delivery.visit_log import log
 from tests import factories as make
@@ -73,6 +73,8 @@ PAGES = {
         "/visits/board/",
         "/visits/people/",
         "/visits/people/{visitor}/",
+        "/visits/care/",
+        "/visits/care/{care}/",
         "/visits/plans/",
         "/visits/plans/{plan}/",
         "/visits/rules/",
@@ -134,6 +136,9 @@ def visits(place, customer) -> dict[str, int]:
         "done": done.pk,
         "plan": plan.pk,
         "visit_rule": rule.pk,
+        "care": CareRule.objects.create(
+            office=place.wuhan, kind="birthday", name="x"
+        ).pk,
         "handover": handover.pk,
         "visitor": place.zhao.pk,
     }
