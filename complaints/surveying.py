@@ -43,7 +43,7 @@ def send(complaint: Complaint, *, by: User, note: str = "") -> Complaint:
     if pending(complaint):
         raise Refused("survey.pending", _("The customer has a link already."))
     invitation = surveys.invite(
-        surveys.WORK_ORDER,
+        surveys.current(surveys.WORK_ORDER),
         by=by,
         office=complaint.handling_office,
         source=SURVEYED_AS,

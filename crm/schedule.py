@@ -30,6 +30,7 @@ JOB_KINDS = {
     "delivery.plan_user": "delivery.planning.user_step",
     "delivery.freeze": "delivery.plans.freeze_step",
     "delivery.care": "delivery.care.care_step",
+    "delivery.draw": "delivery.rounds.draw_step",
     "delivery.remind": "delivery.reminding.remind_step",
     "complaints.sweep": "complaints.sweeping.sweep_step",
     "complaints.again": "complaints.clocks.again_step",

@@ -196,7 +196,10 @@ CUSTOMER_ERASERS = [
     "delivery.visit_log.forget_customer",
 ]
 # Who is told, in the same transaction, that a survey about its row was answered.
-SURVEY_HEARERS = {"complaints": "complaints.surveying.heard"}
+SURVEY_HEARERS = {
+    "complaints": "complaints.surveying.heard",
+    "round": "delivery.rounds.heard",
+}
 
 # --- accounts and sessions ------------------------------------------------------------
 AUTH_USER_MODEL = "access.User"

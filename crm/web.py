@@ -111,6 +111,11 @@ MENU = (
         _("Visits in figures"), "delivery:board", "chart-no-axes-gantt", "visit.board"
     ),
     MenuEntry(_("Visit plans"), "delivery:plans", "list-todo", "visit.plan"),
+    MenuEntry(_("Surveys"), "delivery:rounds", "clipboard-pen", "survey.manage"),
+    MenuEntry(_("Follow-up calls"), "delivery:next_call", "phone-call", "survey.call"),
+    MenuEntry(
+        _("Improvements"), "delivery:improvements", "trending-up", "survey.manage"
+    ),
     MenuEntry(_("Hand-overs"), "delivery:handovers", "handshake", "handover.view"),
     MenuEntry(_("Alerts"), "customers:alerts", "bell-ring", "alert.view"),
     MenuEntry(_("Take a call"), "complaints:new", "headset", "complaint.create"),

@@ -4,14 +4,14 @@ Source: domain.md 7.6, architecture.md 1.9. The app that asked is told in the tr
 that keeps the answers (settings.SURVEY_HEARERS), so that both are there or neither.
 """
 
-from datetime import timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 from django.urls import reverse
 from django.utils.module_loading import import_string
-from django.utils.timezone import now
+from django.utils.timezone import get_current_timezone, now
 from django.utils.translation import gettext as _
 
 from crm.access.models import User
@@ -65,6 +65,7 @@ def sow() -> None:
         version = QuestionnaireVersion.objects.create(
             questionnaire=asked,
             number=1,
+            published_at=now(),
             intro="You told us about a matter; we answered. Three taps tell us how it went.",
             intro_zh="您向我们反映过问题，我们已经答复。请点三下告诉我们结果如何。",
         )
@@ -75,15 +76,21 @@ def sow() -> None:
         Question.objects.bulk_create(rows)
 
 
+def start_of(day: date) -> datetime:
+    return datetime.combine(day, time(), get_current_timezone())
+
+
 def current(code: str) -> QuestionnaireVersion:
-    """The newest version of a questionnaire."""
-    rows = QuestionnaireVersion.objects.filter(questionnaire__code=code)
+    """The newest published version of a questionnaire."""
+    rows = QuestionnaireVersion.objects.filter(
+        questionnaire__code=code, published_at__isnull=False
+    )
     return rows.order_by("-number")[:1].get()
 
 
 @transaction.atomic
 def invite(
-    code: str,
+    version: QuestionnaireVersion,
     *,
     by: User | None,
     office: Office,
@@ -91,12 +98,14 @@ def invite(
     subject: str,
     way: str,
     customer: Customer | None = None,
+    until: datetime | None = None,
 ) -> Invitation:
-    """Ask somebody, for seven days. Rights are the caller's, which knows the subject."""
+    """Ask somebody, for seven days or until a moment. Rights are the caller's, which
+    knows the subject."""
     at = now()
     return Invitation.objects.create(
         token=Invitation.new_token(),
-        version=current(code),
+        version=version,
         source=source,
         subject=subject,
         office=office,
@@ -104,7 +113,7 @@ def invite(
         way=way,
         sent_by=by,
         sent_at=at,
-        expires_at=at + VALID_FOR,
+        expires_at=until or at + VALID_FOR,
     )
 
 

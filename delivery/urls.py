@@ -6,6 +6,7 @@ from delivery import (
     care_views,
     handover_views,
     plan_views,
+    round_views,
     visit_page,
     visit_steps,
     visit_views,
@@ -36,6 +37,21 @@ urlpatterns = [
     path("care/<int:pk>/", care_views.rule, name="care_rule"),
     path("plans/", plan_views.plans, name="plans"),
     path("plans/<int:pk>/", plan_views.plan, name="plan"),
+    path("surveys/", round_views.round_list, name="rounds"),
+    path("surveys/<int:pk>/", round_views.survey_round, name="round"),
+    path("surveys/<int:pk>/letters/", round_views.letters, name="letters"),
+    path("surveys/questions/", round_views.questionnaire_list, name="questionnaires"),
+    path(
+        "surveys/questions/<int:pk>/", round_views.questionnaire, name="questionnaire"
+    ),
+    path("surveys/call/", round_views.next_call, name="next_call"),
+    path("surveys/call/<int:pk>/", round_views.call_done, name="call_done"),
+    path("surveys/improvements/", round_views.improvements, name="improvements"),
+    path(
+        "surveys/improvements/<int:pk>/<slug:what>/",
+        round_views.improvement_step,
+        name="improvement_step",
+    ),
     path("handovers/", handover_views.handovers, name="handovers"),
     path("handovers/<int:pk>/", handover_views.handover, name="handover"),
 ]

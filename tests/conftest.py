@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from django.db import connection
+from django.utils import translation
 
 from crm import embedded
 from crm.management.commands.compilemessages import compile_all
@@ -41,6 +42,13 @@ def own_folder(settings, tmp_path):
     """Files of a test are its own."""
     settings.DATA_DIR = tmp_path
     settings.FILES_ROOT = tmp_path / "files"
+
+
+@pytest.fixture(autouse=True)
+def own_language(settings):
+    """A request in another language leaves it behind in its thread: every test begins in
+    the house's own."""
+    translation.activate(settings.LANGUAGE_CODE)
 
 
 @pytest.fixture

@@ -52,7 +52,13 @@ from customers.queries import add_months
 from customers.recipients import count as count_recipients
 from customers.recipients import judge, open_list
 from customers.records import create_customer
-from delivery.models import Visit
+from delivery import questionnaires, rounds
+from delivery.models import (
+    QuestionnaireVersion,
+    SurveyMember,
+    SurveyRound,
+    Visit,
+)
 from delivery.visits import request_visit
 
 PASSWORD = "a-long-password-1"
@@ -231,6 +237,46 @@ def visit(customer: Customer, days: int = 10, **facts) -> Visit:
     facts = {"type": "regular", "source": f"test:{next(numbers)}", **facts}
     facts = {"first_day": today, "due_on": today + timedelta(days=days), **facts}
     return request_visit(customer, **facts)
+
+
+def questionnaire(where: Office, by: User, ratings: int = 1) -> QuestionnaireVersion:
+    """A published one with so many ratings and a line for words."""
+    row = questionnaires.make(by=by, office=where, name="Satisfaction")
+    version = questionnaires.draft_of(row, by=by)
+    lines = [
+        {"code": f"r{n}", "kind": "rating", "text": f"Item {n}?"}
+        for n in range(1, ratings + 1)
+    ]
+    lines.append({"code": "w", "kind": "words", "text": "Why?", "is_required": False})
+    typed = {"intro": "Hello", "intro_zh": "您好", "questions": lines}
+    questionnaires.save_draft(version, by=by, **typed)
+    return questionnaires.publish(version, by=by)
+
+
+def survey(
+    where: Office, by: User, *customers: Customer, way: str = "print", **facts
+) -> SurveyRound:
+    """A round that has been drawn: these customers, sent or waiting for calls."""
+    today = localdate()
+    facts = {"opens_on": today, "closes_on": today + timedelta(days=9), **facts}
+    facts.setdefault(
+        "version", questionnaire(where, by) if "version" not in facts else 0
+    )
+    row = SurveyRound.objects.create(
+        name="Survey", way=way, office=where, made_by=by, **facts
+    )
+    for one in customers:
+        SurveyMember.objects.create(
+            round=row,
+            customer=one,
+            office=one.office,
+            segment=one.segment,
+            next_at=now(),
+        )
+    if way != "phone":
+        for member in row.members.select_related("customer", "office", "unit"):
+            rounds._send(row, member)
+    return row
 
 
 def picture(width: int = 8, height: int = 8) -> bytes:

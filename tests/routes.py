@@ -38,7 +38,7 @@ from customers.models import (
     Organisation,
     SavedView,
 )
-from delivery.models import CareRule, Handover, VisitPlan, VisitRule
+from delivery.models import CareRule, Handover, Improvement, VisitPlan, VisitRule
 from delivery.visit_log import add_photo
 from delivery.visit_log import log as log_visit
 from tests import factories as make
@@ -268,6 +268,19 @@ ROUTES = {
     "delivery:care_rule": Route("visit.rule", of="care_rule"),
     "delivery:plans": Route("visit.plan"),
     "delivery:plan": Route("visit.plan", of="visit_plan"),
+    "delivery:rounds": Route("survey.manage"),
+    "delivery:round": Route("survey.manage", of="round"),
+    "delivery:letters": Route("survey.manage", of="letters"),
+    "delivery:questionnaires": Route("survey.manage"),
+    "delivery:questionnaire": Route("survey.manage", of="questionnaire"),
+    "delivery:next_call": Route("survey.call"),
+    "delivery:call_done": Route(
+        "survey.call", "post", "survey_member", rows_for="nobody"
+    ),
+    "delivery:improvements": Route("improvement.see"),
+    "delivery:improvement_step": Route(
+        "improvement.see", "post", "improvement_step", rows_for="supervisor"
+    ),
     "delivery:handovers": Route("handover.view"),
     "delivery:handover": Route("handover.view", of="handover"),
     "complaints:texts": Route("text.keep"),
@@ -428,6 +441,16 @@ def things(cast, where, owner, agent) -> dict:
     log_visit(done, by=owner, visited_on=localdate(), result="fine")
     photo = add_photo(visit, by=owner, data=make.picture())
     visit_rule = VisitRule.objects.create(office=where, type="alert", days=5)
+    asked = make.survey(where, boss, customer)
+    better = Improvement.objects.create(
+        round=asked,
+        question=asked.version.questions.first(),
+        office=where,
+        what="x",
+        owner=boss,
+        due_on=localdate(),
+        made_by=boss,
+    )
     care_rule = CareRule.objects.create(office=where, kind="birthday", name="x")
     visit_plan = VisitPlan.objects.create(
         name="x", type="other", office=where, first_day=localdate(), due_on=localdate()
@@ -446,6 +469,11 @@ def things(cast, where, owner, agent) -> dict:
         "visit_rule": {"pk": visit_rule.pk},
         "visit_plan": {"pk": visit_plan.pk},
         "care_rule": {"pk": care_rule.pk},
+        "round": {"pk": asked.pk},
+        "letters": {"pk": asked.pk},
+        "questionnaire": {"pk": asked.version.questionnaire_id},
+        "survey_member": {"pk": asked.members.first().pk},
+        "improvement_step": {"pk": better.pk, "what": "do"},
         "handover": {"pk": handover.pk},
         "call": {"token": open_call(by=agent, office=where).token},
         "feedback": {"pk": make.feedback(agent, where).pk},
@@ -559,6 +587,10 @@ MISSING = {
             "visit_rule",
             "visit_plan",
             "care_rule",
+            "round",
+            "letters",
+            "questionnaire",
+            "survey_member",
             "handover",
         ],
         {"pk": 99999999},
@@ -566,6 +598,7 @@ MISSING = {
     "verdict": {"pk": 99999999, "what": "delivered"},
     "visit_become": {"pk": 99999999, "what": "opportunity"},
     "visit_step": {"pk": 99999999, "what": "miss"},
+    "improvement_step": {"pk": 99999999, "what": "do"},
     "api_visit_step": {"pk": 99999999, "name": "miss"},
     "scheme_act": {"pk": 99999999, "action": "copy"},
     "alert_act": {"pk": 99999999, "action": "take"},

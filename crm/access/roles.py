@@ -106,6 +106,9 @@ CAPABILITIES: dict[str, set[Role]] = {
     "visit.rule": {S},
     "visit.plan": {S},
     "visit.board": {S},
+    "survey.manage": {S},
+    "survey.call": {A, S},
+    "improvement.see": {A, H, M, S, Q},  # what one sees to oneself
     "handover.view": {M, S},
     "handover.start": {S},
     "hook.manage": {Role.SYSTEM_ADMIN},

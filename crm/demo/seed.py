@@ -12,7 +12,16 @@ from django.utils.timezone import localdate
 from crm.access.models import Posting, User
 from crm.audit import services as audit
 from crm.dashboards import retention
-from crm.demo import grading, names, orders, province, records, visits, watch
+from crm.demo import (
+    grading,
+    names,
+    orders,
+    province,
+    records,
+    surveys,
+    visits,
+    watch,
+)
 from crm.jobs.running import run_inline
 from crm.jobs.services import enqueue
 from crm.notify.services import tell
@@ -47,6 +56,7 @@ def seed() -> dict[str, int]:
     complaints = orders.seed(rng, customers, users, offices)
     watch.seed(rng, offices[province.PROVINCE[0]], users)
     visits.seed(rng, customers, users, offices)
+    surveys.seed(rng, users, offices)
     base, current = retention.default_periods(today)
     for earlier in range(retention.TREND_POINTS):
         root = offices[province.PROVINCE[0]]

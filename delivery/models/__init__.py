@@ -3,6 +3,7 @@
 from delivery.models.care import CareRule
 from delivery.models.people import CalendarFeed, Handover, VisitCapacity
 from delivery.models.reports import VisitDraft, VisitPhoto, VisitReport
+from delivery.models.rounds import Improvement, SurveyMember, SurveyRound
 from delivery.models.surveys import (
     Answer,
     Invitation,
@@ -17,10 +18,13 @@ __all__ = [
     "CalendarFeed",
     "CareRule",
     "Handover",
+    "Improvement",
     "Invitation",
     "Question",
     "Questionnaire",
     "QuestionnaireVersion",
+    "SurveyMember",
+    "SurveyRound",
     "Visit",
     "VisitCapacity",
     "VisitDraft",

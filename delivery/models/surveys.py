@@ -10,6 +10,7 @@ from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from crm.access.models import User
+from crm.access.scoping import ScopedQuerySet, subtree
 from crm.org.models import Office
 from customers.models import Customer
 
@@ -20,13 +21,27 @@ def _in_language(chinese: str, english: str) -> str:
     return (chinese or english) if is_chinese else (english or chinese)
 
 
-class Questionnaire(models.Model):
-    """What is asked for one purpose; its questions stand in versions."""
+class QuestionnaireQuerySet(ScopedQuerySet):
+    def rule(self, user: User) -> Q:
+        """The house's, those of one's offices, and those above them."""
+        seen = subtree(user, "supervisor") | Q(office=None)
+        for posting in user.posts("supervisor"):
+            path = posting.office.path
+            seen |= Q(office__path__in=[path[:n] for n in range(4, len(path), 4)])
+        return seen
 
+
+class Questionnaire(models.Model):
+    """What is asked for one purpose; its questions stand in versions. Without an office it
+    is the house's."""
+
+    office = models.ForeignKey(Office, models.PROTECT, null=True, related_name="+")
     code = models.SlugField(unique=True)
     name = models.CharField(_("name"), max_length=60)
     name_zh = models.CharField(_("Chinese name"), max_length=40, blank=True)
     is_active = models.BooleanField(default=True)
+
+    objects = QuestionnaireQuerySet.as_manager()
 
     def __str__(self) -> str:
         return _in_language(self.name_zh, self.name)

@@ -7,9 +7,12 @@ from django.utils.timezone import localdate
 from complaints.calls import open_call
 from complaints.models import Complaint
 from customers.models import Customer
+from delivery import questionnaires
 from delivery.handovers import start
+from delivery.improving import improve
 from delivery.models import CareRule, VisitPlan, VisitRule
 from delivery.plans import freeze
+from delivery.surveys import answer
 from delivery.visit_log import log
 from tests import factories as make
 from tests.browser.conftest import sign_in
@@ -73,6 +76,14 @@ PAGES = {
         "/visits/board/",
         "/visits/people/",
         "/visits/people/{visitor}/",
+        "/visits/surveys/",
+        "/visits/surveys/{round}/",
+        "/visits/surveys/{round}/letters/",
+        "/visits/surveys/questions/",
+        "/visits/surveys/questions/{questions}/",
+        "/visits/surveys/questions/{draft}/",
+        "/visits/surveys/improvements/",
+        "/visits/surveys/call/",
         "/visits/care/",
         "/visits/care/{care}/",
         "/visits/plans/",
@@ -131,7 +142,24 @@ def visits(place, customer) -> dict[str, int]:
     handover = start(
         by=place.chen, office=place.wuhan, giver=place.zhao, taker=other, reason="调岗"
     )
+    asked = make.survey(place.wuhan, place.chen, customer)
+    answer(asked.members.get().invitation, {"r1": 2, "w": "太慢"})
+    weak = asked.version.questions.first()
+    improve(
+        asked,
+        weak,
+        by=place.chen,
+        office=place.wuhan,
+        what="x",
+        owner=place.zhao,
+        due_on=today,
+    )
+    make.survey(place.wuhan, place.chen, make.customer(place.wuhan), way="phone")
+    draft = questionnaires.make(by=place.chen, office=place.wuhan, name="draft")
     return {
+        "round": asked.pk,
+        "questions": asked.version.questionnaire_id,
+        "draft": draft.pk,
         "visit": due.pk,
         "done": done.pk,
         "plan": plan.pk,

@@ -1,0 +1,253 @@
+"""Rounds of asking: who is asked by which way, what came of it, what it led to.
+
+A round asks customers by link or by phone, or units about each other (征询意见函, "互为
+客户"). Sources: R-VIS-08 to 12, 14 to 16, 18 to 20; domain.md 7.6.
+"""
+
+from typing import Self
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from crm.access.models import User
+from crm.access.scoping import ScopedQuerySet, subtree
+from crm.org.models import Office
+from customers.models import Customer, choices
+from delivery.models.surveys import Invitation, Question, QuestionnaireVersion
+
+
+class RoundQuerySet(ScopedQuerySet):
+    def rule(self, user: User) -> Q:
+        """Supervisors: those of their offices, and those above that reach into them."""
+        seen = subtree(user, "supervisor")
+        for posting in user.posts("supervisor"):
+            path = posting.office.path
+            seen |= Q(office__path__in=[path[:n] for n in range(4, len(path), 4)])
+        return seen
+
+
+class SurveyRound(models.Model):
+    """One questionnaire asked of a sample, or of all, in a time."""
+
+    class Way(models.TextChoices):
+        PHONE = "phone", _("Follow-up calls")
+        SMS = "sms", _("Link by SMS")
+        PRINT = "print", _("Printed letters")
+        UNITS = "units", _("Letters between units")
+
+    class Target(models.TextChoices):
+        """What is asked about (R-VIS-12, R-VIS-15)."""
+
+        PICKUP = "pickup", _("Pick-up service")
+        DELIVERY = "delivery", _("Delivery service")
+        CALLS = "calls", _("Call service")
+        OVERALL = "overall", pgettext_lazy("target", "Service as a whole")
+
+    name = models.CharField(_("name"), max_length=60)
+    version = models.ForeignKey(
+        QuestionnaireVersion,
+        models.PROTECT,
+        related_name="rounds",
+        verbose_name=_("questionnaire"),
+    )
+    way = models.CharField(pgettext_lazy("visit", "how"), max_length=5, choices=Way)
+    target = models.CharField(
+        _("about"), max_length=8, choices=Target, default=Target.OVERALL
+    )
+    topic = models.CharField(_("topic"), max_length=60, blank=True)
+    office = models.ForeignKey(
+        Office, models.PROTECT, related_name="+", verbose_name=_("office")
+    )
+    opens_on = models.DateField(_("from"))
+    closes_on = models.DateField(_("until"))
+    is_census = models.BooleanField(_("ask everybody"), default=False)
+    quota = models.PositiveSmallIntegerField(
+        _("so many a stratum"),
+        default=10,
+        validators=[MinValueValidator(1), MaxValueValidator(1000)],
+        help_text=_("A stratum: kind of customer × product × outlet."),
+    )
+    attempts = models.PositiveSmallIntegerField(
+        _("attempts at most"),
+        default=3,
+        validators=[MinValueValidator(1), MaxValueValidator(9)],
+    )
+    gap_hours = models.PositiveSmallIntegerField(
+        _("hours between attempts"), default=4, validators=[MaxValueValidator(240)]
+    )
+    benchmark = models.DecimalField(
+        _("industry benchmark, of 100"),
+        max_digits=5,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0), MaxValueValidator(100)],
+    )
+    before = models.ForeignKey(
+        "self",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("compare with"),
+    )
+    whom = models.JSONField(default=dict)  # product, since, until; or rated units
+    size = models.PositiveIntegerField(null=True)  # once drawn
+    made_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    made_at = models.DateTimeField(auto_now_add=True)
+
+    objects = RoundQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-made_at", "-pk"]
+        constraints = [
+            models.CheckConstraint(
+                name="round_forward", condition=Q(closes_on__gte=F("opens_on"))
+            ),
+            models.CheckConstraint(
+                name="round_numbers",
+                condition=Q(quota__range=(1, 1000), attempts__range=(1, 9))
+                & (Q(benchmark=None) | Q(benchmark__range=(0, 100))),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("delivery:round", args=[self.pk])
+
+
+class MemberQuerySet(ScopedQuerySet):
+    def rule(self, user: User) -> Q:
+        return subtree(user, "agent", "supervisor")
+
+    def waiting(self) -> Self:
+        return self.filter(state=SurveyMember.State.WAITING)
+
+
+class SurveyMember(models.Model):
+    """Somebody who is asked: a customer, or a unit about another. `office` is whose
+    service is rated; the answers are the invitation's."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", pgettext_lazy("member", "Not asked yet")
+        SENT = "sent", pgettext_lazy("member", "Sent")
+        ANSWERED = "answered", pgettext_lazy("member", "Answered")
+        UNREACHED = "unreached", pgettext_lazy("member", "Not reached")
+        REFUSED = "refused", pgettext_lazy("member", "Refused")
+
+    class Code(models.TextChoices):
+        """How a call ended without an answer."""
+
+        NO_ANSWER = "no_answer", _("Nobody answers")
+        BUSY = "busy", _("Busy")
+        OFF = "off", _("Switched off")
+        LATER = "later", _("Asks to be called later")
+        WRONG = "wrong", _("Wrong number")
+        REFUSED = "refused", pgettext_lazy("call", "Refuses")
+
+    FINAL = (Code.WRONG, Code.REFUSED)
+
+    round = models.ForeignKey(SurveyRound, models.CASCADE, related_name="members")
+    customer = models.ForeignKey(
+        Customer, models.CASCADE, null=True, related_name="survey_members"
+    )
+    unit = models.ForeignKey(Office, models.PROTECT, null=True, related_name="+")
+    office = models.ForeignKey(Office, models.PROTECT, related_name="+")
+    segment = models.CharField(max_length=10, blank=True, choices=choices.Segment)
+    product = models.CharField(max_length=40, blank=True)
+    stratum_size = models.PositiveIntegerField(default=1)  # of the population
+    state = models.CharField(max_length=9, choices=State, default=State.WAITING)
+    code = models.CharField(max_length=9, choices=Code, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    next_at = models.DateTimeField()
+    taken_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    taken_until = models.DateTimeField(null=True)
+    invitation = models.OneToOneField(
+        Invitation, models.SET_NULL, null=True, related_name="member"
+    )
+
+    objects = MemberQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="member_of_one_kind",
+                condition=Q(customer=None, unit__isnull=False)
+                | Q(customer__isnull=False, unit=None),
+            ),
+            models.UniqueConstraint(
+                name="member_customer_once", fields=["round", "customer"]
+            ),
+            models.UniqueConstraint(
+                name="member_unit_once", fields=["round", "unit", "office"]
+            ),
+            models.CheckConstraint(
+                name="member_unit_not_itself",
+                condition=Q(unit=None) | ~Q(unit=F("office")),
+            ),
+        ]
+        indexes = [
+            models.Index(
+                name="member_next",
+                fields=["next_at", "id"],
+                condition=Q(state="waiting"),
+            ),
+            models.Index(name="member_round_state", fields=["round", "state"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.round_id}: {self.customer_id or self.unit_id}"
+
+
+class ImprovementQuerySet(ScopedQuerySet):
+    def rule(self, user: User) -> Q:
+        return subtree(user, "supervisor") | Q(owner=user)
+
+
+class Improvement(models.Model):
+    """What a weak item of a survey led to: owner, last day, and whether a later round is
+    better (R-VIS-19, R-VIS-20)."""
+
+    round = models.ForeignKey(SurveyRound, models.PROTECT, related_name="improvements")
+    question = models.ForeignKey(Question, models.PROTECT, related_name="+")
+    office = models.ForeignKey(
+        Office, models.PROTECT, related_name="+", verbose_name=_("office")
+    )
+    what = models.CharField(_("what is done"), max_length=300)
+    owner = models.ForeignKey(
+        User, models.PROTECT, related_name="+", verbose_name=_("who sees to it")
+    )
+    due_on = models.DateField(_("until"))
+    score_before = models.FloatField(null=True)  # of 100, of the round
+    made_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    made_at = models.DateTimeField(auto_now_add=True)
+    done_at = models.DateTimeField(null=True)
+    done_note = models.CharField(max_length=300, blank=True)
+    judged_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    judged_at = models.DateTimeField(null=True)
+    is_effective = models.BooleanField(null=True)
+    judged_note = models.CharField(max_length=300, blank=True)
+
+    objects = ImprovementQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["due_on", "pk"]
+        constraints = [
+            models.CheckConstraint(
+                name="improvement_done_first",
+                condition=Q(is_effective=None) | Q(done_at__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="improvement_other_judge",
+                condition=Q(judged_by=None) | ~Q(judged_by=F("owner")),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.what

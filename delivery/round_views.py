@@ -1,0 +1,368 @@
+"""Pages of surveys: questionnaires, rounds with their figures, calls, improvements."""
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+import segno
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.safestring import mark_safe
+from django.utils.timezone import localdate
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from crm.access.capabilities import AuthedRequest, may, needs, require
+from crm.access.once import once
+from crm.access.scoping import offices_of
+from crm.errors import Refused
+from crm.web import keyset_page
+from customers.models import CustomerPhone
+from delivery import improving, questionnaires, round_figures, surveys
+from delivery import rounds as service
+from delivery.models import (
+    Answer,
+    Improvement,
+    Questionnaire,
+    QuestionnaireVersion,
+    SurveyMember,
+    SurveyRound,
+)
+from delivery.round_forms import (
+    CodeForm,
+    ImproveForm,
+    IntroForm,
+    QuestionFormSet,
+    QuestionnaireForm,
+    RoundForm,
+    WordsForm,
+    initial_of,
+    questions_in,
+)
+from delivery.survey_views import SurveyForm
+from delivery.visit_views import visitors_under
+
+LETTERS = 200  # on one print
+WORDS_SHOWN = 50
+
+
+def _rounds(request: AuthedRequest) -> Any:
+    rows = SurveyRound.objects.visible_to(request.user)
+    return rows.select_related("version__questionnaire", "office", "before")
+
+
+# --- questionnaires ------------------------------------------------------------------
+
+
+@needs("survey.manage")
+def questionnaire_list(request: AuthedRequest) -> HttpResponse:
+    offices = offices_of(request.user, "supervisor")
+    sent = request.POST if request.method == "POST" else None
+    form = QuestionnaireForm(sent, offices=offices)
+    if form.is_valid():
+        made = questionnaires.make(by=request.user, **form.cleaned_data)
+        return redirect("delivery:questionnaire", made.pk)
+    rows = Questionnaire.objects.visible_to(request.user).select_related("office")
+    context = {
+        "rows": rows.prefetch_related("versions").order_by("pk"),
+        "form": form,
+    }
+    status = 422 if form.errors else 200
+    return render(request, "delivery/questionnaires.html", context, status=status)
+
+
+@needs("survey.manage")
+def questionnaire(request: AuthedRequest, pk: int) -> HttpResponse:
+    """The draft to be edited and published, or what is in force."""
+    rows = Questionnaire.objects.visible_to(request.user).select_related("office")
+    row = get_object_or_404(rows, pk=pk)
+    sent = request.POST if request.method == "POST" else None
+    if sent is not None and "edit" in sent:
+        questionnaires.draft_of(row, by=request.user)
+        return redirect("delivery:questionnaire", row.pk)
+    version = row.versions.order_by("-number").first()
+    is_draft = version is not None and version.published_at is None
+    intro = IntroForm(
+        sent, initial={"intro": version.intro, "intro_zh": version.intro_zh}
+    )
+    lines = QuestionFormSet(sent if is_draft else None, initial=initial_of(version))
+    wrong = ""
+    if sent is not None and is_draft and intro.is_valid() and lines.is_valid():
+        try:
+            typed = {**intro.cleaned_data, "questions": questions_in(lines)}
+            questionnaires.save_draft(version, by=request.user, **typed)
+            if "publish" in sent:
+                questionnaires.publish(version, by=request.user)
+                messages.success(request, _("Published."))
+            else:
+                messages.success(request, _("Saved."))
+            return redirect("delivery:questionnaire", row.pk)
+        except Refused as refusal:
+            wrong = str(refusal)
+    context = {
+        "row": row,
+        "version": version,
+        "is_draft": is_draft,
+        "intro": intro,
+        "lines": lines,
+        "wrong": wrong,
+        "questions": list(version.questions.all()),
+        "may_edit": row.office is None
+        or may(request.user, "survey.manage", row.office),
+    }
+    status = 422 if sent is not None else 200
+    return render(request, "delivery/questionnaire.html", context, status=status)
+
+
+# --- rounds --------------------------------------------------------------------------
+
+
+@needs("survey.manage")
+def round_list(request: AuthedRequest) -> HttpResponse:
+    """Rounds, and a form for a new one."""
+    user = request.user
+    seen = Questionnaire.objects.visible_to(user)
+    versions = QuestionnaireVersion.objects.filter(
+        questionnaire__in=seen, published_at__isnull=False
+    ).select_related("questionnaire")
+    sent = request.POST if request.method == "POST" else None
+    form = RoundForm(
+        sent,
+        offices=offices_of(user, "supervisor"),
+        versions=versions,
+        rounds=SurveyRound.objects.visible_to(user),
+        initial={
+            "opens_on": localdate(),
+            "closes_on": localdate() + timedelta(days=14),
+        },
+    )
+    if form.is_valid():
+
+        def act() -> str:
+            made = service.make(form.save(commit=False), by=user, whom=form.whom())
+            return made.get_absolute_url()
+
+        return redirect(once(request, act))
+    page = keyset_page(
+        _rounds(request), ["-made_at", "-pk"], request.GET.get("after", "")
+    )
+    for row in page.rows:
+        row.whole = round_figures.whole_of(row, user)
+    context = {"page": page, "form": form}
+    status = 422 if form.errors else 200
+    return render(request, "delivery/rounds.html", context, status=status)
+
+
+@needs("survey.manage")
+def survey_round(request: AuthedRequest, pk: int) -> HttpResponse:
+    """What a round says: the whole with its interval, by stratum, item by item, in words;
+    posted: an improvement for a weak item."""
+    user = request.user
+    row = get_object_or_404(_rounds(request), pk=pk)
+    by = request.GET.get("by", "")
+    if by not in ("", *round_figures.DIMENSIONS):
+        raise Http404
+    sent = request.POST if request.method == "POST" else None
+    form = ImproveForm(
+        sent, offices=offices_of(user, "supervisor"), people=visitors_under(user)
+    )
+    items = round_figures.items_of(row, user)
+    if sent is not None and form.is_valid():
+        codes = {str(item.question.pk): item.question for item in items}
+        question = codes.get(sent.get("question", ""))
+        if question is None:
+            raise Http404
+        improving.improve(row, question, by=user, **form.cleaned_data)
+        messages.success(request, _("Saved."))
+        return redirect(row)
+    states = row.members.visible_to(user).order_by().values_list("state")
+    whole = round_figures.whole_of(row, user)
+    context = {
+        "row": row,
+        "whole": whole,
+        "beyond": _beyond(row, whole.score),
+        "earlier": round_figures.whole_of(row.before, user) if row.before else None,
+        "strata": round_figures.strata_of(row, user, by),
+        "by": by,
+        "items": items,
+        "words": _words(row, user),
+        "states": _counted(states),
+        "form": form,
+        "asked_of": sent.get("question", "") if sent else "",
+        "improvements": row.improvements.select_related("owner", "question", "office"),
+    }
+    status = 422 if form.errors else 200
+    return render(request, "delivery/round.html", context, status=status)
+
+
+def _beyond(row: SurveyRound, score: float | None) -> float | None:
+    """Points above the industry's benchmark."""
+    if score is None or row.benchmark is None:
+        return None
+    return score - float(row.benchmark)
+
+
+def _counted(states: Any) -> list[tuple[str, int]]:
+    counts: dict[str, int] = {}
+    for (state,) in states:
+        counts[state] = counts.get(state, 0) + 1
+    return [
+        (str(label), counts.get(value, 0))
+        for value, label in SurveyMember.State.choices
+    ]
+
+
+def _words(row: SurveyRound, user: Any) -> list[Answer]:
+    """What people wrote; without who they are."""
+    members = SurveyMember.objects.visible_to(user).filter(round=row)
+    found = Answer.objects.filter(invitation__member__in=members).exclude(words="")
+    return list(
+        found.select_related("invitation__office").order_by("-pk")[:WORDS_SHOWN]
+    )
+
+
+@needs("survey.manage")
+def letters(request: AuthedRequest, pk: int) -> HttpResponse:
+    """Letters to be printed: one page each, with the link as a code to be scanned."""
+    row = get_object_or_404(_rounds(request), pk=pk, way=SurveyRound.Way.PRINT)
+    members = row.members.visible_to(request.user).filter(state="sent")
+    found = list(members.select_related("customer__office", "invitation")[:LETTERS])
+    for member in found:
+        member.name = member.customer.name_for(request.user)
+        member.link = surveys.link(member.invitation)
+        drawn = segno.make(member.link, micro=False).svg_inline(scale=4, omitsize=True)
+        member.code_svg = mark_safe(drawn)  # noqa: S308  SECURITY: drawn by segno from a token
+    context = {"row": row, "members": found, "most": LETTERS}
+    return render(request, "delivery/letters.html", context)
+
+
+# --- calls ---------------------------------------------------------------------------
+
+
+def _member(request: AuthedRequest, pk: int) -> SurveyMember:
+    rows = SurveyMember.objects.visible_to(request.user).filter(taken_by=request.user)
+    rows = rows.select_related(
+        "customer__office", "office", "round__version", "invitation__version"
+    )
+    return get_object_or_404(rows, pk=pk)
+
+
+@needs("survey.call")
+def next_call(request: AuthedRequest) -> HttpResponse:
+    """Whom to call now: the script, the number, the answers, or why there are none."""
+    if request.method == "POST":
+        require(request.user, "survey.call")
+    member = service.next_call(request.user)
+    if member is None:
+        waiting = SurveyMember.objects.visible_to(request.user).waiting()
+        upcoming = waiting.filter(
+            round__way="phone", round__closes_on__gte=localdate()
+        ).order_by("next_at")
+        context = {"waiting": upcoming.count(), "next": upcoming.first()}
+        return render(request, "delivery/no_call.html", context)
+    return call_page(request, _member(request, member.pk))
+
+
+def call_page(
+    request: AuthedRequest, member: SurveyMember, status: int = 200, **given: Any
+) -> HttpResponse:
+    user = request.user
+    phones = CustomerPhone.objects.filter(customer=member.customer, is_invalid=False)
+    phone = phones.order_by("-is_primary", "pk").first()
+    if phone:
+        phone.customer = member.customer
+    form = given.get("form") or SurveyForm(version=member.invitation.version)
+    context = {
+        "member": member,
+        "name": member.customer.name_for(user),
+        "phone": phone,
+        "phone_shown": phone.number_for(user) if phone else "",
+        "form": form,
+        "codes": SurveyMember.Code.choices,
+        "later": given.get("later") or CodeForm(),
+        "script": member.invitation.version.said,
+    }
+    return render(request, "delivery/call.html", context, status=status)
+
+
+@require_POST
+@needs("survey.call")
+def call_done(request: AuthedRequest, pk: int) -> HttpResponse:
+    """The answers, or the code of a call without any; then the next one."""
+    member = _member(request, pk)
+    if "code" in request.POST:
+        later = CodeForm(request.POST)
+        if not later.is_valid():
+            return call_page(request, member, 422, later=later)
+        typed = later.cleaned_data
+
+        def attempt() -> None:
+            service.attempt(
+                member, by=request.user, code=typed["code"], later=typed["later"]
+            )
+
+        return _after(request, attempt)
+    form = SurveyForm(request.POST, version=member.invitation.version)
+    if not form.is_valid():
+        return call_page(request, member, 422, form=form)
+
+    def answer() -> None:
+        service.take_down(member, by=request.user, given=form.cleaned_data)
+
+    return _after(request, answer)
+
+
+def _after(request: AuthedRequest, act: Any) -> HttpResponse:
+    try:
+        act()
+        messages.success(request, _("Kept. The next one:"))
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+    return redirect("delivery:next_call")
+
+
+# --- improvements --------------------------------------------------------------------
+
+
+@needs("improvement.see")
+def improvements(request: AuthedRequest) -> HttpResponse:
+    """What is to be improved, by whom, and whether it helped."""
+    rows = Improvement.objects.visible_to(request.user)
+    rows = rows.select_related("round", "question__version", "office", "owner")
+    page = keyset_page(rows, ["due_on", "pk"], request.GET.get("after", ""))
+    for row in page.rows:
+        over = may(request.user, "survey.manage", row.office)
+        row.may_do = row.done_at is None and (row.owner_id == request.user.pk or over)
+        row.may_judge = bool(
+            row.done_at
+            and row.is_effective is None
+            and over
+            and row.owner_id != request.user.pk
+        )
+        row.since = improving.score_since(row, request.user) if row.done_at else None
+    context = {"page": page, "today": localdate(), "token": uuid.uuid4()}
+    return render(request, "delivery/improvements.html", context)
+
+
+@require_POST
+@needs("improvement.see")
+def improvement_step(request: AuthedRequest, pk: int, what: str) -> HttpResponse:
+    row = get_object_or_404(Improvement.objects.visible_to(request.user), pk=pk)
+    form = WordsForm(request.POST)
+    if what not in ("do", "judge"):
+        raise Http404
+    if not form.is_valid():
+        messages.error(request, _("Write a few words."))
+        return redirect("delivery:improvements")
+    words = form.cleaned_data["words"]
+    try:
+        if what == "do":
+            improving.finish(row, by=request.user, words=words)
+        else:
+            helps = form.cleaned_data["helps"] == "yes"
+            improving.judge(row, by=request.user, helps=helps, words=words)
+        messages.success(request, _("Done."))
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+    return redirect("delivery:improvements")
