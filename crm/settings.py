@@ -185,6 +185,7 @@ IMPORT_TARGETS = {
     "contracts": "customers.money_import.CONTRACTS",
     "receivables": "customers.money_import.RECEIVABLES",
     "recipients": "customers.recipient_import.TARGET",
+    "followups": "delivery.followup_import.TARGET",
 }
 
 # What counts its due times anew when a calendar changes; params: office (none: all).

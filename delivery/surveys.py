@@ -32,6 +32,7 @@ VALID_FOR = timedelta(days=7)
 Kind = Question.Kind
 # After a work order: three taps, and words only from who is not content.
 WORK_ORDER = "work_order"
+OUTSIDE = "outside"
 SEEDS: tuple[dict[str, Any], ...] = (
     {
         "code": "solved",
@@ -58,20 +59,29 @@ SEEDS: tuple[dict[str, Any], ...] = (
 
 
 def sow() -> None:
-    """The questionnaire that follows a work order, where it is missing."""
-    names = {"name": "After a work order", "name_zh": "工单回访"}
-    asked, made = Questionnaire.objects.get_or_create(code=WORK_ORDER, defaults=names)
+    """What the house asks: after a work order, and what outside results are kept as."""
+    _sow(
+        WORK_ORDER,
+        {"name": "After a work order", "name_zh": "工单回访"},
+        {
+            "intro": "You told us about a matter; we answered. Three taps tell us how it went.",
+            "intro_zh": "您向我们反映过问题，我们已经答复。请点三下告诉我们结果如何。",
+        },
+        SEEDS,
+    )
+    names = {"name": "Follow-ups from outside", "name_zh": "外部回访结果"}
+    _sow(OUTSIDE, names, {}, SEEDS[1:])
+
+
+def _sow(code: str, names: dict[str, str], intro: dict[str, str], lines: Any) -> None:
+    asked, made = Questionnaire.objects.get_or_create(code=code, defaults=names)
     if made:
         version = QuestionnaireVersion.objects.create(
-            questionnaire=asked,
-            number=1,
-            published_at=now(),
-            intro="You told us about a matter; we answered. Three taps tell us how it went.",
-            intro_zh="您向我们反映过问题，我们已经答复。请点三下告诉我们结果如何。",
+            questionnaire=asked, number=1, published_at=now(), **intro
         )
         rows = [
             Question(version=version, position=n, **row)
-            for n, row in enumerate(SEEDS, 1)
+            for n, row in enumerate(lines, 1)
         ]
         Question.objects.bulk_create(rows)
 

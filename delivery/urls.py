@@ -17,6 +17,7 @@ urlpatterns = [
     path("", visit_views.calendar, name="visits"),
     path("order/", visit_views.order, name="order"),
     path("replan/", visit_views.replan, name="replan"),
+    path("today/", visit_views.today, name="today"),
     path("list/", visit_views.visit_list, name="list"),
     path("new/", visit_views.new, name="new"),
     path("customer/<int:pk>/", visit_views.for_customer, name="for_customer"),

@@ -244,6 +244,19 @@ def replan(request: AuthedRequest) -> HttpResponse:
 
 
 @needs("visit.view")
+def today(request: AuthedRequest) -> HttpResponse:
+    """The panel on the page Today: the day's visits, and how many are overdue."""
+    day = localdate()
+    mine = visible(request).running().filter(visitor=request.user)
+    rows = mine.filter(day=day).for_list().order_by("place", "at", "pk")
+    context = {
+        "rows": dress(list(rows[:UNPLANNED_SHOWN]), request.user),
+        "overdue": mine.filter(due_on__lt=day).count(),
+    }
+    return render(request, "delivery/_today.html", context)
+
+
+@needs("visit.view")
 def visit_list(request: AuthedRequest) -> HttpResponse:
     """The rows behind a figure."""
     form = ListFilter(request.GET)

@@ -248,6 +248,7 @@ ROUTES = {
     "delivery:visits": Route("visit.view"),
     "delivery:order": Route("visit.log", "post", is_lost=True),
     "delivery:replan": Route("visit.log", "post"),
+    "delivery:today": Route("visit.view"),
     "delivery:list": Route("visit.view"),
     "delivery:new": Route("visit.request", is_lost=True),
     "delivery:for_customer": Route("customer.view", of="customer"),

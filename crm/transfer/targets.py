@@ -35,6 +35,7 @@ REASONS = {
     "control": _("contains characters that cannot be shown"),
     "taken": _("belongs to another customer of this office"),
     "no_customer": _("is no customer code of this office"),
+    "no_office": _("is no office at or below this one"),
     "no_manager": _("is no customer manager of this office"),
     "order": _("lies before the first day"),
     "paid": _("is more than the amount"),

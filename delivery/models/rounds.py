@@ -171,6 +171,8 @@ class SurveyMember(models.Model):
     invitation = models.OneToOneField(
         Invitation, models.SET_NULL, null=True, related_name="member"
     )
+    ref = models.CharField(max_length=40, blank=True)  # the order, of imported results
+    imported_by = models.UUIDField(null=True, editable=False)
 
     objects = MemberQuerySet.as_manager()
 
@@ -179,10 +181,16 @@ class SurveyMember(models.Model):
             models.CheckConstraint(
                 name="member_of_one_kind",
                 condition=Q(customer=None, unit__isnull=False)
-                | Q(customer__isnull=False, unit=None),
+                | Q(customer__isnull=False, unit=None)
+                | Q(unit=None) & ~Q(ref=""),
             ),
             models.UniqueConstraint(
-                name="member_customer_once", fields=["round", "customer"]
+                name="member_customer_once",
+                fields=["round", "customer"],
+                condition=Q(ref=""),
+            ),
+            models.UniqueConstraint(
+                name="member_ref_once", fields=["round", "ref"], condition=~Q(ref="")
             ),
             models.UniqueConstraint(
                 name="member_unit_once", fields=["round", "unit", "office"]
@@ -199,6 +207,12 @@ class SurveyMember(models.Model):
                 condition=Q(state="waiting"),
             ),
             models.Index(name="member_round_state", fields=["round", "state"]),
+            models.Index(name="member_ref", fields=["ref"], condition=~Q(ref="")),
+            models.Index(
+                name="member_imported",
+                fields=["imported_by"],
+                condition=Q(imported_by__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,5 +1,6 @@
 """Surveys: drawn by strata, sent or called, read with their uncertainty, acted upon."""
 
+import io
 from datetime import date, timedelta
 
 import pytest
@@ -14,6 +15,7 @@ from crm.errors import Refused
 from crm.jobs.models import Job
 from crm.jobs.running import run_inline
 from crm.notify.models import Message
+from crm.transfer import services as transfer
 from customers.models import Customer, CustomerPhone, UsageDay
 from customers.partitions import ensure_partition
 from delivery import improving, questionnaires, round_figures, rounds, surveys
@@ -369,3 +371,56 @@ def test_the_page_of_a_round_shows_words_without_names(cast, client, sign_in):
     for by in ("segment", "product", "outlet"):
         assert client.get(f"{row.get_absolute_url()}?by={by}").status_code == 200
     assert client.get(f"{row.get_absolute_url()}?by=name").status_code == 404
+
+
+# --- results from outside -------------------------------------------------------------------
+
+
+def imported(cast, rows: list[tuple]):
+    """An import of such a file, by the real pipeline."""
+    head = "工单号,回访日期,满意度,调查目标,网点代码,客户代码,业务品种,意见"
+    text = "\n".join([head, *[",".join(row) for row in rows]])
+    batch = transfer.upload(
+        io.BytesIO(text.encode()),
+        by=cast.chen,
+        office=cast.wuhan,
+        target="followups",
+        file_name="回访.csv",
+    )
+    batch = transfer.start_import(batch, by=cast.chen, mapping=batch.mapping)
+    run_inline(batch.job)
+    batch.refresh_from_db()
+    return batch
+
+
+def test_outside_results_count_for_the_outlet_once_and_can_be_taken_back(cast):
+    make.holidays_of(2026)
+    customer = make.customer(cast.wuchang, code="K-1", segment="contract")
+    rows = [
+        ("P1", "2026-01-05", "非常满意", "揽收服务", "420106", "K-1", "标快", ""),
+        ("P2", "2026-02-05", "2", "pickup", "420106", "", "标快", "等了两小时"),
+        ("P3", "2026-03-05", "", "pickup", "", "", "", ""),
+        ("P2", "2026-03-06", "5", "pickup", "", "", "", ""),  # the same order again
+        ("P4", "2026-03-06", "7", "pickup", "", "", "", ""),
+        ("P5", "2026-03-06", "5", "pickup", "420500", "", "", ""),
+    ]
+    batch = imported(cast, rows)
+    assert batch.rejections.count() == 2
+    found = SurveyRound.objects.get()
+    assert (found.size, found.opens_on, found.closes_on) == (
+        3,
+        date(2026, 1, 5),
+        date(2026, 3, 5),
+    )
+    states = dict(found.members.values_list("ref", "state"))
+    assert states == {"P1": "answered", "P2": "answered", "P3": "unreached"}
+    assert found.members.get(ref="P1").customer == customer
+    quality = round_figures.unit_quality(
+        date(2026, 1, 1), date(2026, 3, 31), [cast.wuchang]
+    )
+    assert quality[cast.wuchang.pk].score == 62.5  # of 5 and 2
+    imported(cast, rows[:2])
+    assert SurveyMember.objects.count() == 3
+    run_inline(transfer.revert_import(batch, by=cast.chen).job)
+    assert not SurveyMember.objects.exists()
+    assert not Invitation.objects.exists()
