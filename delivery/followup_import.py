@@ -166,9 +166,49 @@ def _span(asked: SurveyRound, rows: list[dict[str, Any]]) -> None:
     asked.refresh_from_db()
 
 
+def _member(
+    run: Run,
+    asked: SurveyRound,
+    outlet: Office,
+    customer: Customer | None,
+    row: dict[str, Any],
+) -> SurveyMember:
+    """Unsaved, with its invitation when there is a rating."""
+    at = now()
+    member = SurveyMember(
+        round=asked,
+        customer=customer,
+        office=outlet,
+        segment=customer.segment if customer else "",
+        product=row.get("product", ""),
+        ref=row["ref"],
+        attempts=1,
+        next_at=at,
+        imported_by=run.batch_id,
+    )
+    if not row["rating"]:
+        member.state, member.code = State.UNREACHED, Code.NO_ANSWER
+        return member
+    member.state = State.ANSWERED
+    member.invitation = Invitation(
+        token=Invitation.new_token(),
+        version=asked.version,
+        source="import",
+        subject=row["ref"],
+        office=outlet,
+        customer=customer,
+        way=Invitation.Way.PHONE,
+        sent_by=run.by,
+        sent_at=at,
+        expires_at=at,
+        answered_at=at,
+        rating=int(row["rating"]),
+    )
+    return member
+
+
 def _store(run: Run, kept: list[tuple]) -> None:
     """Members, invitations with their rating, and answers: three statements."""
-    at = now()
     questions: dict[int, dict[str, Question]] = {}
     for asked, *_rest in kept:
         if asked.version_id not in questions:
@@ -176,52 +216,16 @@ def _store(run: Run, kept: list[tuple]) -> None:
             questions[asked.version_id] = {row.code: row for row in rows}
     members, invitations, answers = [], [], []
     for asked, outlet, customer, row in kept:
-        rating = int(row["rating"]) if row["rating"] else None
-        member = SurveyMember(
-            round=asked,
-            customer=customer,
-            office=outlet,
-            segment=customer.segment if customer else "",
-            product=row.get("product", ""),
-            ref=row["ref"],
-            state=State.ANSWERED if rating else State.UNREACHED,
-            code="" if rating else Code.NO_ANSWER,
-            attempts=1,
-            next_at=at,
-            imported_by=run.batch_id,
-        )
+        member = _member(run, asked, outlet, customer, row)
         members.append(member)
-        if rating is None:
+        if member.invitation is None:
             continue
-        member.invitation = Invitation(
-            token=Invitation.new_token(),
-            version=asked.version,
-            source="import",
-            subject=row["ref"],
-            office=outlet,
-            customer=customer,
-            way=Invitation.Way.PHONE,
-            sent_by=run.by,
-            sent_at=at,
-            expires_at=at,
-            answered_at=at,
-            rating=rating,
-        )
         invitations.append(member.invitation)
-        known = questions[asked.version_id]
-        answers.append(
-            Answer(
-                invitation=member.invitation, question=known["rating"], number=rating
-            )
-        )
+        known, facts = questions[asked.version_id], {"invitation": member.invitation}
+        rating = member.invitation.rating
+        answers.append(Answer(question=known["rating"], number=rating, **facts))
         if row.get("words"):
-            answers.append(
-                Answer(
-                    invitation=member.invitation,
-                    question=known["words"],
-                    words=row["words"],
-                )
-            )
+            answers.append(Answer(question=known["words"], words=row["words"], **facts))
     Invitation.objects.bulk_create(invitations, batch_size=1000)
     SurveyMember.objects.bulk_create(members, batch_size=1000)
     Answer.objects.bulk_create(answers, batch_size=1000)

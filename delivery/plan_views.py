@@ -187,11 +187,13 @@ def people(request: AuthedRequest) -> HttpResponse:
     )
     found = list(visitors_under(request.user)[:PEOPLE])
     known = planning.people_of([user.pk for user in found], today)
+    loads = planning.loads_of(list(known), today) if known else {}
+    loads = {user.pk: planning.Load() for user in found} | loads
     total = planning.Load()
     for user in found:
         user.open_visits = open_now.get(user.pk, 0)
         user.room = known.get(user.pk)
-        user.load = planning.load_of(user, today) if user.open_visits else None
+        user.load = loads[user.pk] if user.open_visits else None
         if user.load:
             total.add(user.load)
     context = {"people": found, "total": total, "horizon": planning.HORIZON}

@@ -16,7 +16,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils.timezone import localdate, localtime
 
-from crm.access.models import Absence, Posting, User
+from crm.access.models import Absence, Posting
 from crm.jobs.models import Job
 from crm.jobs.services import enqueue
 from crm.org.calendar import WorkCalendar
@@ -355,17 +355,18 @@ def plan_soon(user_id: int | None) -> None:
         enqueue("delivery.plan_user", {"user": user_id})
 
 
-def load_of(user: User, today: date) -> Load:
-    """The figures of somebody's plan as it stands: kept within their windows, what could
-    be kept at most, planned late, not placed. Some queries."""
-    person = people_of([user.pk], today).get(user.pk)
-    dues = _due([user.pk])[user.pk]
-    if person is None:
+def loads_of(users: Collection[int], today: date) -> dict[int, Load]:
+    """The figures of people's plans as they stand: kept within their windows, what could
+    be kept at most, planned late, not placed. Five queries and the calendars."""
+    people, dues = people_of(users, today), _due(users)
+    return {user: _load_of(people.get(user), dues[user], today) for user in users}
+
+
+def _load_of(person: Person | None, dues: list[Due], today: date) -> Load:
+    days = horizon(person.calendar, today) if person else []
+    if person is None or not days:
         return Load(unplaced=len(dues))
-    days, total = horizon(person.calendar, today), Load()
-    if not days:
-        return Load(unplaced=len(dues))
-    last = days[-1]
+    total, last = Load(), days[-1]
     for way, slots in ((Way.VISIT, person.visits), (Way.CALL, person.calls)):
         room = [0 if person.is_away(day) else slots for day in days]
         mine = [due for due in dues if due.way == way and due.first_day <= last]

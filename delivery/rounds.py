@@ -58,8 +58,8 @@ pool AS (
             WHERE m.customer_id = c.id AND r.made_at > %(lately)s AND r.id <> %(round)s)
     WINDOW stratum AS (PARTITION BY c.segment, top.product, c.office_id))
 INSERT INTO delivery_surveymember (round_id, customer_id, office_id, segment, product,
-    stratum_size, state, code, attempts, next_at)
-SELECT %(round)s, id, office_id, segment, product, size, 'waiting', '', 0, %(at)s
+    stratum_size, state, code, attempts, next_at, ref)
+SELECT %(round)s, id, office_id, segment, product, size, 'waiting', '', 0, %(at)s, ''
 FROM pool WHERE %(census)s OR place <= %(quota)s
 ON CONFLICT DO NOTHING"""
 

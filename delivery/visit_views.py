@@ -173,7 +173,7 @@ def _day(
         "done": done,
         "unlogged": unlogged,
         "unplanned": unplanned,
-        "load": planning.load_of(who, localdate()) if on == localdate() else None,
+        "load": planning.loads_of([who.pk], on)[who.pk] if on == localdate() else None,
         "may_order": who == request.user and len(found) > 1,
     }
 

@@ -396,6 +396,20 @@ def test_lists_cost_the_same_queries_at_any_length(
             client.get("/visits/list/?state=open")
 
 
+def test_the_room_of_many_people_costs_as_many_queries_as_that_of_one(
+    cast, customer, client, sign_in, django_assert_num_queries
+):
+    sign_in(cast.chen)
+    client.get(reverse("delivery:people"))
+    for count in (0, 5):
+        for n in range(count):
+            other = make.user(f"m{n}", ("manager", cast.wuhan))
+            make.visit(make.customer(cast.wuhan, manager=other))
+        with django_assert_num_queries(21):
+            page = client.get(reverse("delivery:people"))
+    assert page.context["total"].bound == 5
+
+
 # --- plans --------------------------------------------------------------------------------
 
 
