@@ -81,17 +81,23 @@ def new(request: AuthedRequest) -> HttpResponse:
         about = get_object_or_404(visible, pk=pk if pk.isdecimal() else 0)
         calls.keep_draft(call, {"customer": str(about.pk)})
     if pk := request.GET.get("visit", ""):
-        seen = Visit.objects.visible_to(request.user).select_related("report")
+        seen = Visit.objects.visible_to(request.user)
+        seen = seen.select_related("report", "customer__office")
         visit = get_object_or_404(seen, pk=pk if pk.isdecimal() else 0)
-        calls.keep_draft(call, _from_visit(visit))
+        calls.keep_draft(call, _from_visit(visit, request.user))
     return redirect("call:form", call.token)
 
 
-def _from_visit(visit: Visit) -> dict[str, str]:
-    """What a visit has found out, under its reference."""
+def _from_visit(visit: Visit, user: User) -> dict[str, str]:
+    """What a visit has found out, under its reference, and the customer's number for who
+    may read it."""
     report = getattr(visit, "report", None)
-    found = (report.need_text or report.note) if report else ""
+    parts = [report.need_text, report.note] if report else []
+    found = "\n".join(part for part in parts if part)
     facts = {"customer": str(visit.customer_id)}
+    phones = visit.customer.phones.filter(is_primary=True, is_invalid=False)
+    if visit.customer.is_of(user) and (phone := phones.first()):
+        facts["phone"] = text.written_phone(phone.number)
     return facts | {"description": f"{visit.ref}: {found}".strip()}
 
 

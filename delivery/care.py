@@ -14,7 +14,6 @@ from django.utils.timezone import get_current_timezone, localdate, now
 from django.utils.translation import gettext as _
 
 from crm import numbers, text
-from crm.access.capabilities import require, require_everywhere
 from crm.access.models import User
 from crm.audit import services as audit
 from crm.errors import Refused
@@ -24,7 +23,7 @@ from crm.notify.models import Message
 from customers.models import ContactPerson, Contract, Customer, CustomerPhone
 from customers.models.choices import Purpose
 from delivery.models import CareRule, VisitType
-from delivery.visit_rules import PRIORITY
+from delivery.visit_rules import PRIORITY, keep_office
 
 Kind, Way = CareRule.Kind, CareRule.Way
 SHOWN_AHEAD = 60  # days that the page looks ahead
@@ -57,10 +56,7 @@ def sow() -> None:
 @transaction.atomic
 def save_rule(row: CareRule, *, by: User) -> CareRule:
     """Make or change a greeting. Refused("care.day") for a day that no year has."""
-    if row.office is None:
-        require_everywhere(by, "visit.rule")
-    else:
-        require(by, "visit.rule", row.office)
+    keep_office(row, by)
     if row.kind == Kind.FESTIVAL:
         try:
             day_of(row, localdate())
@@ -173,6 +169,7 @@ def send_messages(rule: CareRule, today: date) -> int:
         )
         rows = list(phones.order_by("pk"))
         full = _at_their_cap([bytes(row.number_index) for row in rows], at)
+        rows = list({bytes(row.number_index): row for row in reversed(rows)}.values())
         messages = [
             Message(
                 channel=Message.Channel.SMS,

@@ -76,8 +76,7 @@ def handover(request: AuthedRequest, pk: int) -> HttpResponse:
     row = get_object_or_404(rows, pk=pk)
     if request.method == "POST":
         try:
-            _act(request, row)
-            messages.success(request, _("Done."))
+            messages.success(request, _act(request, row))
         except Refused as refusal:
             messages.error(request, str(refusal))
         return redirect(row)
@@ -96,10 +95,16 @@ def handover(request: AuthedRequest, pk: int) -> HttpResponse:
     return render(request, "delivery/handover.html", context)
 
 
-def _act(request: AuthedRequest, row: Handover) -> None:
+def _act(request: AuthedRequest, row: Handover) -> str:
+    """Do what was asked; what to say of it."""
     if "sign" in request.POST:
-        service.sign(row, by=request.user)
-    elif "cancel" in request.POST:
+        done = service.sign(row, by=request.user)
+        if done.taker_signed_at is None:
+            return _("Signed. %(who)s signs next.") % {"who": done.taker}
+        facts = {"n": done.customers, "who": done.taker}
+        return _("%(n)s customers have gone to %(who)s.") % facts
+    if "cancel" in request.POST:
         service.cancel(row, by=request.user)
-    else:
-        service.check(row, by=request.user, items=request.POST.getlist("item"))
+        return _("The hand-over is cancelled.")
+    service.check(row, by=request.user, items=request.POST.getlist("item"))
+    return _("Saved.")

@@ -69,15 +69,8 @@ def start(
     require(by, "handover.start", office)
     if giver == taker:
         raise Refused("handover.same", _("Both are the same person."))
-    posts = Posting.objects.in_force(localdate()).filter(user=taker, role="manager")
-    places = [p.office for p in posts.select_related("office")]
     row = Handover(office=office, giver=giver, taker=taker, reason=reason, made_by=by)
-    offices = set(portfolio(row).values_list("office__path", flat=True))
-    if not offices:
-        raise Refused("handover.empty", _("This person looks after no customers here."))
-    if not all(any(path.startswith(p.path) for p in places) for path in offices):
-        message = _("%(who)s is not posted as manager where these customers are.")
-        raise Refused("handover.taker", message % {"who": taker})
+    _check_taker(row)
     if Handover.objects.filter(
         giver=giver, taker_signed_at=None, cancelled_at=None
     ).exists():
@@ -93,6 +86,20 @@ def start(
         )
     audit.record(by, "handover.started", row, office=office)
     return row
+
+
+def _check_taker(row: Handover) -> None:
+    """Whoever takes over is a manager where the customers are, now."""
+    posts = Posting.objects.in_force(localdate()).filter(
+        user=row.taker, role="manager", user__is_active=True
+    )
+    places = [p.office for p in posts.select_related("office")]
+    offices = set(portfolio(row).values_list("office__path", flat=True))
+    if not offices:
+        raise Refused("handover.empty", _("This person looks after no customers here."))
+    if not all(any(path.startswith(p.path) for p in places) for path in offices):
+        message = _("%(who)s is not posted as manager where these customers are.")
+        raise Refused("handover.taker", message % {"who": row.taker})
 
 
 def _locked(row: Handover) -> Handover:
@@ -126,6 +133,7 @@ def sign(row: Handover, *, by: User) -> Handover:
     row = _locked(row)
     if set(row.checked) != set(Item.values):
         raise Refused("handover.unchecked", _("Go through the whole list first."))
+    _check_taker(row)
     if row.giver_signed_at is None:
         is_left = not row.giver.is_active or not row.giver.posts("manager")
         if by.pk != row.giver_id and not (

@@ -63,8 +63,8 @@ def finish(row: Improvement, *, by: User, words: str) -> Improvement:
         require(by, "survey.manage", row.office)
     if row.done_at:
         raise Refused("improvement.done", _("It is done already."))
-    row.done_at, row.done_note = now(), words
-    row.save(update_fields=["done_at", "done_note"])
+    row.done_at, row.done_by, row.done_note = now(), by, words
+    row.save(update_fields=["done_at", "done_by", "done_note"])
     audit.record(by, "survey.improvement_done", row, office=row.office)
     return row
 
@@ -74,7 +74,7 @@ def judge(row: Improvement, *, by: User, helps: bool, words: str) -> Improvement
     """Whether it helped: by somebody else than who saw to it. Refused("improvement.open")."""
     row = _locked(row)
     require(by, "survey.manage", row.office)
-    if by.pk == row.owner_id:
+    if by.pk in (row.owner_id, row.done_by_id):
         raise PermissionDenied("improvement.judge")
     if row.done_at is None or row.is_effective is not None:
         raise Refused("improvement.open", _("There is nothing to judge here."))

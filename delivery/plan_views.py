@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.db.models import Count, Q
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
 
@@ -16,6 +17,7 @@ from crm.access.models import User
 from crm.access.once import once
 from crm.access.scoping import offices_of
 from crm.audit import services as audit
+from crm.errors import Refused
 from crm.web import keyset_page
 from customers.models import SavedView
 from delivery import planning, visit_lists, visit_rules
@@ -31,6 +33,12 @@ PEOPLE = 200
 class MonthForm(forms.Form):
     month = forms.DateField(input_formats=["%Y-%m"], required=False)
     office = forms.CharField(required=False, max_length=20)
+
+    def clean_month(self) -> Any:
+        month = self.cleaned_data["month"]
+        if month and not 2000 <= month.year <= 2100:
+            raise forms.ValidationError(_("This year is far away."))
+        return month
 
 
 @needs("visit.board")
@@ -85,22 +93,25 @@ def plans(request: AuthedRequest) -> HttpResponse:
     views = SavedView.objects.visible_to(request.user)
     sent = request.POST if request.method == "POST" else None
     form = PlanForm(sent, offices=offices, views=views)
+    counted = None
     if sent is not None and form.is_valid():
+        draft, whom = form.save(commit=False), _whom(form.cleaned_data)
+        if "sure" in sent:
 
-        def act() -> str:
-            made = service.make(
-                form.save(commit=False), by=request.user, whom=_whom(form.cleaned_data)
-            )
-            return made.get_absolute_url()
+            def act() -> str:
+                return service.make(
+                    draft, by=request.user, whom=whom
+                ).get_absolute_url()
 
-        return redirect(once(request, act))
+            return redirect(once(request, act))
+        counted = service.counted(draft, by=request.user, whom=whom)
     rows = VisitPlan.objects.visible_to(request.user).select_related(
         "office", "made_by"
     )
     page = keyset_page(rows, ["-made_at", "-pk"], request.GET.get("after", ""))
     for plan in page.rows:
         _covered(plan, request.user)
-    context = {"page": page, "form": form}
+    context = {"page": page, "form": form, "counted": counted}
     status = 422 if form.errors else 200
     return render(request, "delivery/plans.html", context, status=status)
 
@@ -132,6 +143,20 @@ def plan(request: AuthedRequest, pk: int) -> HttpResponse:
     return render(request, "delivery/plan.html", context)
 
 
+def _rule_saved(request: AuthedRequest, form: RuleForm) -> bool:
+    def act() -> str:
+        visit_rules.save_rule(form.save(commit=False), by=request.user)
+        return reverse("delivery:rules")
+
+    try:
+        once(request, act)
+    except Refused as refusal:
+        form.add_error("leader", str(refusal))
+        return False
+    messages.success(request, _("Saved. It holds from tonight."))
+    return True
+
+
 @needs("visit.view")
 def rules(request: AuthedRequest) -> HttpResponse:
     """What makes visits due here; supervisors add rules of their offices."""
@@ -140,17 +165,14 @@ def rules(request: AuthedRequest) -> HttpResponse:
     sent = request.POST if request.method == "POST" else None
     if sent is not None:
         require(request.user, "visit.rule")
-    form = RuleForm(sent, offices=offices)
-    if sent is not None and form.is_valid():
-        visit_rules.save_rule(form.save(commit=False), by=request.user)
-        messages.success(request, _("Saved. It holds from tonight."))
+    form = RuleForm(sent, offices=offices, user=request.user)
+    if sent is not None and form.is_valid() and _rule_saved(request, form):
         return redirect("delivery:rules")
     rows = VisitRule.objects.visible_to(request.user).select_related("office")
-    found = list(rows)
+    found, names = list(rows), visit_rules.grade_names()
     for row in found:
-        row.may_edit = is_boss and (
-            row.office is None or may(request.user, "visit.rule", row.office)
-        )
+        row.may_edit = is_boss and visit_rules.may_keep(request.user, row)
+        row.grade_said = names.get(row.grade, row.grade)
     context = {"rows": found, "form": form if is_boss else None}
     status = 422 if form.errors else 200
     return render(request, "delivery/rules.html", context, status=status)
@@ -163,10 +185,8 @@ def rule(request: AuthedRequest, pk: int) -> HttpResponse:
     row = get_object_or_404(rows, pk=pk)
     offices = offices_of(request.user, "supervisor")
     sent = request.POST if request.method == "POST" else None
-    form = RuleForm(sent, instance=row, offices=offices)
-    if sent is not None and form.is_valid():
-        visit_rules.save_rule(form.save(commit=False), by=request.user)
-        messages.success(request, _("Saved. It holds from tonight."))
+    form = RuleForm(sent, instance=row, offices=offices, user=request.user)
+    if sent is not None and form.is_valid() and _rule_saved(request, form):
         return redirect("delivery:rules")
     context = {"rule": row, "form": form}
     status = 422 if form.errors else 200

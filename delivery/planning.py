@@ -17,7 +17,6 @@ from django.db import connection, transaction
 from django.utils.timezone import localdate, localtime
 
 from crm.access.models import Absence, Posting
-from crm.jobs.models import Job
 from crm.jobs.services import enqueue
 from crm.org.calendar import WorkCalendar
 from crm.org.queries import calendar_of
@@ -70,6 +69,7 @@ class Due:
     rank: int | None
     value: str
     customer: int
+    not_before: date | None
 
 
 @dataclass
@@ -139,6 +139,7 @@ def _due(users: Collection[int]) -> dict[int, list[Due]]:
         "customer__grade__rank",
         "customer__value__value_class",
         "customer",
+        "not_before",
     ):
         due = Due(*row)
         found[due.visitor].append(due)
@@ -233,7 +234,7 @@ def _wanted(due: Due, days: list[date], area: str, start: int) -> Wanted | None:
     held = _at(days, due.day)
     if due.is_pinned:
         return Wanted(due.pk, 0, 0, 9, area, held, True)
-    first = bisect_left(days, due.first_day)
+    first = bisect_left(days, max(due.first_day, due.not_before or due.first_day))
     if first == len(days):
         return None
     is_begun = held is not None and held < start
@@ -269,7 +270,14 @@ def _place(
     for day in plan.day.values():
         left[day] -= 1
     rest = [
-        Wanted(o.key, max(o.last + 1, start), len(days) - 1, o.weight, o.area, o.held)
+        Wanted(
+            o.key,
+            max(o.last + 1, o.first, start),
+            len(days) - 1,
+            o.weight,
+            o.area,
+            o.held,
+        )
         for o in wanted.values()
         if not o.is_pinned and o.key not in plan.day
     ]
@@ -341,12 +349,6 @@ def _write(changes: list[tuple]) -> None:
 
 
 # --- asked for ---------------------------------------------------------------------------
-
-
-def user_step(job: Job) -> bool:
-    """Job: one person's plan, after something changed."""
-    plan_people([job.params["user"]])
-    return True
 
 
 def plan_soon(user_id: int | None) -> None:

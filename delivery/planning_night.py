@@ -110,3 +110,9 @@ def _people_step(job: Job, offices: list[int], today: date) -> bool:
     job.result = {**job.result, "load": after}
     job.cursor = {"rules": [], "after": chunk[-1]}
     return False
+
+
+def user_step(job: Job) -> bool:
+    """Job: one person's plan, after something changed."""
+    plan_people([job.params["user"]])
+    return True

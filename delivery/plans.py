@@ -48,6 +48,17 @@ def make(plan: VisitPlan, *, by: User, whom: dict[str, Any]) -> VisitPlan:
     return plan
 
 
+def counted(plan: VisitPlan, *, by: User, whom: dict[str, Any]) -> dict[str, int]:
+    """How many a plan would hold, before it is made: names, without a manager, managers."""
+    plan.made_by, plan.whom = by, whom
+    rows = chosen(plan).order_by()
+    return {
+        "names": rows.count(),
+        "unmanaged": rows.filter(manager=None).count(),
+        "managers": rows.exclude(manager=None).values("manager").distinct().count(),
+    }
+
+
 def chosen(plan: VisitPlan) -> QuerySet[Customer]:
     """The customers that a plan's words name, among those that its maker may see and the
     plan's office holds."""

@@ -10,10 +10,12 @@ from typing import Any
 from django.db.models import Avg, Count, Q
 
 from crm.access.models import User
+from customers.models.choices import Segment
 from delivery.models import Answer, Question, SurveyMember, SurveyRound
 from delivery.survey_figures import WEAK, Stratum, Whole, score_of, whole
 
 State = SurveyMember.State
+SEGMENTS = dict(Segment.choices)
 
 DIMENSIONS = {
     "segment": "segment",
@@ -43,7 +45,10 @@ def strata_of(
     found: dict[tuple, Stratum] = {}
     for _pk, segment, product, office, size, invitation in members:
         key = (segment, product, office)
-        stratum = found.setdefault(key, Stratum(" · ".join(filter(None, key)), size))
+        said = (SEGMENTS.get(segment, ""), product, office)
+        stratum = found.setdefault(
+            key, Stratum(" · ".join(str(part) for part in said if part), size)
+        )
         stratum.asked += 1
         if invitation in scores:
             stratum.scores.append(scores[invitation])
@@ -52,7 +57,8 @@ def strata_of(
     at = list(DIMENSIONS).index(by)
     groups: dict[str, Stratum] = {}
     for key, stratum in found.items():
-        group = groups.setdefault(key[at], Stratum(key[at]))
+        name = SEGMENTS.get(key[at], key[at]) if by == "segment" else key[at]
+        group = groups.setdefault(key[at], Stratum(str(name) or "—"))
         group.size += stratum.size
         group.asked += stratum.asked
         group.scores += stratum.scores

@@ -1,5 +1,6 @@
 """Forms of questionnaires, rounds and calls."""
 
+import uuid
 from typing import Any
 
 from django import forms
@@ -15,7 +16,7 @@ from delivery.models import (
     SurveyRound,
 )
 from delivery.questionnaires import MOST
-from delivery.visit_forms import DAY, PersonField
+from delivery.visit_forms import DAY, LONGEST, PersonField
 
 
 class QuestionnaireForm(forms.Form):
@@ -88,18 +89,18 @@ class QuestionForm(forms.Form):
 QuestionFormSet = forms.formset_factory(QuestionForm, extra=2, max_num=MOST)
 
 
-def questions_in(lines: Any) -> list[dict[str, Any]]:
-    """The questions of a valid formset, as delivery.questionnaires takes them; a line that
-    leans on another names its code."""
-    kept = [line.cleaned_data for line in lines if line.cleaned_data.get("text")]
+def questions_in(lines: Any, known: set[str]) -> list[dict[str, Any]]:
+    """The questions of a valid formset, as delivery.questionnaires takes them. A line keeps
+    its code if the draft knows it; one that leans on another names its code."""
     codes: dict[int, str] = {}
     for number, line in enumerate(lines, 1):
         if line.cleaned_data.get("text"):
-            codes[number] = line.cleaned_data["code"] or f"l{number}"
-            line.cleaned_data["code"] = codes[number]
+            code = line.cleaned_data["code"]
+            is_good = code in known and code not in codes.values()
+            codes[number] = code if is_good else f"q{uuid.uuid4().hex[:10]}"
     return [
         {
-            "code": typed["code"],
+            "code": codes[number],
             "kind": typed["kind"],
             "text": typed["text"],
             "text_zh": typed["text_zh"],
@@ -107,7 +108,8 @@ def questions_in(lines: Any) -> list[dict[str, Any]]:
             "only_if": codes.get(typed["after"], "?") if typed["after"] else "",
             "only_values": typed["values"],
         }
-        for typed in kept
+        for number, line in enumerate(lines, 1)
+        if (typed := line.cleaned_data).get("text")
     ]
 
 
@@ -139,7 +141,7 @@ class RoundForm(forms.ModelForm):
         fields = [
             *("name", "version", "way", "target", "topic", "office", "opens_on"),
             *("closes_on", "is_census", "quota", "attempts", "gap_hours"),
-            *("benchmark", "before"),
+            *("benchmark", "before", "repeats"),
         ]
         widgets = {"opens_on": DAY, "closes_on": DAY}
 
@@ -158,16 +160,16 @@ class RoundForm(forms.ModelForm):
         first, last = typed.get("opens_on"), typed.get("closes_on")
         if last and last < localdate():
             self.add_error("closes_on", _("This day has passed."))
-        elif first and last and last < first:
-            self.add_error("closes_on", _("It ends before it begins."))
+        elif first and last and not 0 <= (last - first).days <= LONGEST:
+            self.add_error("closes_on", _("It ends before it begins, or too late."))
         is_units = typed.get("way") == SurveyRound.Way.UNITS
         wanted = ("units", "rated") if is_units else ("since", "until")
         for name in wanted:
             if not typed.get(name) and name not in self.errors:
                 self.add_error(name, _("This is needed."))
         since, until = typed.get("since"), typed.get("until")
-        if since and until and until < since:
-            self.add_error("until", _("It ends before it begins."))
+        if since and until and not 0 <= (until - since).days <= 2 * LONGEST:
+            self.add_error("until", _("It ends before it begins, or too late."))
         return typed
 
     def whom(self) -> dict[str, Any]:

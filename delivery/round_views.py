@@ -8,6 +8,7 @@ import segno
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
@@ -17,7 +18,7 @@ from crm.access.once import once
 from crm.access.scoping import offices_of
 from crm.errors import Refused
 from crm.web import keyset_page
-from customers.models import CustomerPhone
+from customers.models import Customer, CustomerPhone
 from delivery import improving, questionnaires, round_figures, surveys
 from delivery import rounds as service
 from delivery.models import (
@@ -39,6 +40,7 @@ from delivery.round_forms import (
     initial_of,
     questions_in,
 )
+from delivery.survey_figures import Whole
 from delivery.survey_views import SurveyForm
 from delivery.visit_views import visitors_under
 
@@ -60,8 +62,12 @@ def questionnaire_list(request: AuthedRequest) -> HttpResponse:
     sent = request.POST if request.method == "POST" else None
     form = QuestionnaireForm(sent, offices=offices)
     if form.is_valid():
-        made = questionnaires.make(by=request.user, **form.cleaned_data)
-        return redirect("delivery:questionnaire", made.pk)
+
+        def act() -> str:
+            made = questionnaires.make(by=request.user, **form.cleaned_data)
+            return reverse("delivery:questionnaire", args=[made.pk])
+
+        return redirect(once(request, act))
     rows = Questionnaire.objects.visible_to(request.user).select_related("office")
     context = {
         "rows": rows.prefetch_related("versions").order_by("pk"),
@@ -89,7 +95,8 @@ def questionnaire(request: AuthedRequest, pk: int) -> HttpResponse:
     wrong = ""
     if sent is not None and is_draft and intro.is_valid() and lines.is_valid():
         try:
-            typed = {**intro.cleaned_data, "questions": questions_in(lines)}
+            known = set(version.questions.values_list("code", flat=True))
+            typed = {**intro.cleaned_data, "questions": questions_in(lines, known)}
             questionnaires.save_draft(version, by=request.user, **typed)
             if "publish" in sent:
                 questionnaires.publish(version, by=request.user)
@@ -172,15 +179,21 @@ def survey_round(request: AuthedRequest, pk: int) -> HttpResponse:
         question = codes.get(sent.get("question", ""))
         if question is None:
             raise Http404
-        improving.improve(row, question, by=user, **form.cleaned_data)
+
+        def act() -> str:
+            improving.improve(row, question, by=user, **form.cleaned_data)
+            return row.get_absolute_url()
+
+        address = once(request, act)
         messages.success(request, _("Saved."))
-        return redirect(row)
+        return redirect(address)
     states = row.members.visible_to(user).order_by().values_list("state")
     whole = round_figures.whole_of(row, user)
     context = {
         "row": row,
         "whole": whole,
         "beyond": _beyond(row, whole.score),
+        "is_certain": _is_certain(row, whole),
         "earlier": round_figures.whole_of(row.before, user) if row.before else None,
         "strata": round_figures.strata_of(row, user, by),
         "by": by,
@@ -189,7 +202,9 @@ def survey_round(request: AuthedRequest, pk: int) -> HttpResponse:
         "states": _counted(states),
         "form": form,
         "asked_of": sent.get("question", "") if sent else "",
-        "improvements": row.improvements.select_related("owner", "question", "office"),
+        "improvements": Improvement.objects.visible_to(user)
+        .filter(round=row)
+        .select_related("owner", "question", "office"),
     }
     status = 422 if form.errors else 200
     return render(request, "delivery/round.html", context, status=status)
@@ -200,6 +215,14 @@ def _beyond(row: SurveyRound, score: float | None) -> float | None:
     if score is None or row.benchmark is None:
         return None
     return score - float(row.benchmark)
+
+
+def _is_certain(row: SurveyRound, found: Whole) -> bool:
+    """Whether the range lies wholly on one side of the benchmark."""
+    if row.benchmark is None or found.interval is None:
+        return False
+    low, high = found.interval
+    return not low <= float(row.benchmark) <= high
 
 
 def _counted(states: Any) -> list[tuple[str, int]]:
@@ -281,6 +304,7 @@ def call_page(
         "codes": SurveyMember.Code.choices,
         "later": given.get("later") or CodeForm(),
         "script": member.invitation.version.said,
+        "segment": Customer.Segment(member.segment).label if member.segment else "",
     }
     return render(request, "delivery/call.html", context, status=status)
 
@@ -296,28 +320,31 @@ def call_done(request: AuthedRequest, pk: int) -> HttpResponse:
             return call_page(request, member, 422, later=later)
         typed = later.cleaned_data
 
-        def attempt() -> None:
-            service.attempt(
-                member, by=request.user, code=typed["code"], later=typed["later"]
-            )
-
-        return _after(request, attempt)
+        try:
+            service.attempt(member, by=request.user, **typed)
+        except Refused as refusal:
+            if refusal.code != "call.later":
+                return _told(request, str(refusal))
+            later.add_error("later", str(refusal))
+            return call_page(request, member, 422, later=later)
+        return _told(request)
     form = SurveyForm(request.POST, version=member.invitation.version)
     if not form.is_valid():
         return call_page(request, member, 422, form=form)
 
-    def answer() -> None:
-        service.take_down(member, by=request.user, given=form.cleaned_data)
-
-    return _after(request, answer)
-
-
-def _after(request: AuthedRequest, act: Any) -> HttpResponse:
     try:
-        act()
-        messages.success(request, _("Kept. The next one:"))
+        service.take_down(member, by=request.user, given=form.cleaned_data)
     except Refused as refusal:
-        messages.error(request, str(refusal))
+        return _told(request, str(refusal))
+    return _told(request)
+
+
+def _told(request: AuthedRequest, wrong: str = "") -> HttpResponse:
+    """On to the next call, with what became of this one."""
+    if wrong:
+        messages.error(request, wrong)
+    else:
+        messages.success(request, _("Kept. The next one:"))
     return redirect("delivery:next_call")
 
 
@@ -337,7 +364,7 @@ def improvements(request: AuthedRequest) -> HttpResponse:
             row.done_at
             and row.is_effective is None
             and over
-            and row.owner_id != request.user.pk
+            and request.user.pk not in (row.owner_id, row.done_by_id)
         )
         row.since = improving.score_since(row, request.user) if row.done_at else None
     context = {"page": page, "today": localdate(), "token": uuid.uuid4()}

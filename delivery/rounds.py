@@ -1,6 +1,6 @@
 """Rounds of asking: drawn, sent or called, heard."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -20,6 +20,7 @@ from crm.jobs.services import enqueue
 from crm.notify.services import queue_message, tell
 from crm.org.models import Office
 from customers.models import Customer, CustomerPhone
+from customers.queries import add_months
 from delivery import surveys
 from delivery.models import (
     Invitation,
@@ -94,6 +95,57 @@ def draw_step(job: Job) -> bool:
         _send(row, member)
     job.done_units += len(chunk)
     return not chunk
+
+
+def repeat_step(job: Job) -> bool:
+    """Job, each night: the next round of those that repeat and whose time has come."""
+    today = localdate()
+    rows = SurveyRound.objects.filter(repeats__gt=0).exclude(
+        pk__in=SurveyRound.objects.exclude(before=None).values("before")
+    )
+    for row in rows.select_related("office", "version__questionnaire", "made_by"):
+        if add_months_to(row.opens_on, row.repeats) <= today:
+            _again(row)
+    return True
+
+
+def add_months_to(day: date, months: int) -> date:
+    """The same day so many months later; the last of a shorter month."""
+    first = add_months(day, months)
+    last = add_months(first, 1) - timedelta(days=1)
+    return first.replace(day=min(day.day, last.day))
+
+
+@transaction.atomic
+def _again(row: SurveyRound) -> SurveyRound:
+    """The same round, so many months on, with the questionnaire's newest version."""
+
+    def later(day: date) -> date:
+        return add_months_to(day, row.repeats)
+
+    made = SurveyRound(
+        **{
+            name: getattr(row, name)
+            for name in (
+                *("name", "way", "target", "topic", "office", "is_census", "quota"),
+                *("attempts", "gap_hours", "benchmark", "repeats", "made_by"),
+            )
+        },
+        version=surveys.current(row.version.questionnaire.code),
+        opens_on=later(row.opens_on),
+        closes_on=later(row.closes_on),
+        whom={
+            name: f"{later(date.fromisoformat(value))}"
+            if name in ("since", "until")
+            else value
+            for name, value in row.whom.items()
+        },
+        before=row,
+    )
+    made.save()
+    enqueue("delivery.draw", {"round": made.pk}, key=f"draw:{made.pk}")
+    audit.record(None, "survey.round_made", made, office=made.office)
+    return made
 
 
 @transaction.atomic
@@ -248,12 +300,23 @@ def attempt(
     member: SurveyMember, *, by: User, code: str, later: datetime | None = None
 ) -> SurveyMember:
     """A call without an answer: tried again after the gap, at most so often; a wrong
-    number and a refusal end it."""
+    number and a refusal end it; a time that the customer named is no attempt.
+
+    Refused: "call.over", "call.taken", "call.later".
+    """
     row = _held(member, by)
-    row.attempts += 1
     row.code = code
     row.taken_by = row.taken_until = None
-    row.next_at = later or now() + timedelta(hours=row.round.gap_hours)
+    row.next_at = now() + timedelta(hours=row.round.gap_hours)
+    if code == Code.LATER:
+        ends = surveys.start_of(row.round.closes_on + timedelta(days=1))
+        if later is None or not now() < later < ends:
+            raise Refused(
+                "call.later", _("Choose a time ahead, before the round ends.")
+            )
+        row.next_at = later
+    else:
+        row.attempts += 1
     if code == Code.REFUSED:
         row.state = State.REFUSED
     elif code in SurveyMember.FINAL or row.attempts >= row.round.attempts:

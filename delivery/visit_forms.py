@@ -4,12 +4,14 @@ from datetime import timedelta
 from typing import Any
 
 from django import forms
+from django.utils.text import format_lazy
 from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
+from crm.access.capabilities import may_everywhere
 from crm.access.models import User
-from customers.models import Customer
+from customers.models import Customer, UsageDay
 from delivery.models import (
     Visit,
     VisitCapacity,
@@ -20,6 +22,7 @@ from delivery.models import (
     Way,
 )
 from delivery.visit_log import others_due
+from delivery.visit_rules import grade_names
 
 NEXT_CHOICES = [
     ("7", gettext_lazy("1 week")),
@@ -29,6 +32,7 @@ NEXT_CHOICES = [
     ("date", gettext_lazy("On a day")),
     ("none", gettext_lazy("None needed")),
 ]
+LONGEST = 400  # days of a plan or a round
 DAY = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
 NEXT_TYPES = [
     (member.value, member.label)
@@ -67,7 +71,9 @@ class ReportForm(forms.Form):
 
     result = chip(gettext_lazy("Result"), VisitReport.Result.choices)
     met = forms.MultipleChoiceField(
-        label=gettext_lazy("Met"), widget=forms.CheckboxSelectMultiple, required=False
+        label=pgettext_lazy("visit", "Met"),
+        widget=forms.CheckboxSelectMultiple,
+        required=False,
     )
     met_others = forms.CharField(
         label=gettext_lazy("Others"), required=False, max_length=100
@@ -105,22 +111,17 @@ class ReportForm(forms.Form):
         label=gettext_lazy("Next purpose"), choices=NEXT_TYPES, required=False
     )
     visited_on = forms.DateField(label=gettext_lazy("Day of the visit"), widget=DAY)
-    also = forms.ModelMultipleChoiceField(
-        label=gettext_lazy("It does for these, too"),
-        queryset=Visit.objects.none(),
-        widget=forms.CheckboxSelectMultiple,
-        required=False,
-    )
+    also = chips(gettext_lazy("It does for these, too"), [])
 
     def __init__(self, *args: Any, visit: Visit, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.visit = visit
-        others = others_due(visit)
-        self.fields["also"].queryset = others
+        self.others = {str(row.pk): row for row in others_due(visit, user)[:6]}
         self.fields["also"].choices = [
-            (row.pk, f"{row.get_type_display()} ({row.due_on})") for row in others[:6]
+            (pk, f"{row.get_type_display()} ({row.due_on})")
+            for pk, row in self.others.items()
         ]
-        if not self.fields["also"].choices:
+        if not self.others:
             del self.fields["also"]
         self.contacts = {str(c.pk): c for c in visit.customer.contacts.all()[:12]}
         for contact in self.contacts.values():
@@ -145,6 +146,11 @@ class ReportForm(forms.Form):
             typed["next_on"] = None
         if when and when.isdigit():
             typed["next_on"] = localdate() + timedelta(days=int(when))
+        day, ahead = typed.get("visited_on"), typed.get("next_on")
+        if day and day > localdate():
+            self.add_error("visited_on", _("This day has not come yet."))
+        if ahead and ahead < localdate():
+            self.add_error("next_on", _("The next date lies in the past, or too far."))
         if typed.get("next_on") and not typed.get("next_type"):
             typed["next_type"] = VisitType.REGULAR
         return typed
@@ -154,6 +160,7 @@ class ReportForm(forms.Form):
         typed = dict(self.cleaned_data)
         typed.pop("next_when")
         typed["met"] = [self.contacts[pk] for pk in typed.pop("met", [])]
+        typed["also"] = [self.others[pk] for pk in typed.pop("also", [])]
         typed["satisfaction"] = int(typed["satisfaction"] or 0) or None
         if typed["next_on"] is None:
             typed["next_type"] = ""
@@ -163,7 +170,7 @@ class ReportForm(forms.Form):
 class PutForm(forms.Form):
     """A day fixed by hand."""
 
-    day = forms.DateField(label=gettext_lazy("Day"), widget=DAY)
+    day = forms.DateField(label=pgettext_lazy("calendar", "Day"), widget=DAY)
     at = forms.TimeField(
         label=gettext_lazy("Time"),
         required=False,
@@ -176,7 +183,7 @@ class PutForm(forms.Form):
 
 class MissForm(forms.Form):
     words = forms.CharField(
-        label=gettext_lazy("What happened"), required=False, max_length=100
+        label=gettext_lazy("What happened"), min_length=2, max_length=100
     )
 
 
@@ -205,13 +212,17 @@ class GiveForm(forms.Form):
         self.fields["to"].queryset = people
 
 
+def _minutes(count: int) -> Any:
+    return format_lazy(gettext_lazy("{n} minutes"), n=count)
+
+
 class AppointForm(PutForm):
     """A customer asks for a visit at a time."""
 
     field_order = ("day", "at", "minutes", "type", "way", "note", "even_so")
     minutes = forms.TypedChoiceField(
         label=gettext_lazy("How long"),
-        choices=[(str(n), f"{n} min") for n in (30, 60, 90, 120, 180)],
+        choices=[(str(n), _minutes(n)) for n in (30, 60, 90, 120, 180)],
         coerce=int,
         initial="60",
     )
@@ -228,7 +239,9 @@ class AppointForm(PutForm):
         ],
     )
     way = forms.ChoiceField(label=pgettext_lazy("visit", "How"), choices=Way.choices)
-    note = forms.CharField(label=gettext_lazy("About"), required=False, max_length=200)
+    note = forms.CharField(
+        label=pgettext_lazy("visit", "About"), required=False, max_length=200
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -250,11 +263,29 @@ class RuleForm(forms.ModelForm):
             "is_on",
         ]
 
-    def __init__(self, *args: Any, offices: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, offices: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["office"].queryset = offices
-        self.fields["office"].required = False
-        self.fields["office"].empty_label = _("The whole house")
+        bind_office(self, offices, user)
+        grades = [("", _("any"))] + sorted(grade_names().items())
+        known = {code for code, _name in grades}
+        if self.instance.grade not in known:
+            grades.append((self.instance.grade, self.instance.grade))
+        self.fields["grade"] = forms.ChoiceField(
+            label=_("grade"), choices=grades, required=False
+        )
+
+
+def bind_office(form: forms.ModelForm, offices: Any, user: User) -> None:
+    """One's own offices; the whole house only for who is posted at its top. A rule that is
+    there keeps its office."""
+    field = form.fields["office"]
+    field.queryset = offices
+    field.empty_label = None
+    if may_everywhere(user, "visit.rule"):
+        field.required, field.empty_label = False, _("The whole house")
+    if form.instance.pk:
+        field.disabled = True
+        field.required = False
 
 
 class CapacityForm(forms.ModelForm):
@@ -297,18 +328,31 @@ class PlanForm(forms.ModelForm):
         first, last = typed.get("first_day"), typed.get("due_on")
         if last and last < localdate():
             self.add_error("due_on", _("This day has passed."))
-        elif first and last and last < first:
-            self.add_error("due_on", _("It ends before it begins."))
+        elif first and last and not 0 <= (last - first).days <= LONGEST:
+            self.add_error("due_on", _("It ends before it begins, or too late."))
         if typed.get("whom") == "view" and not typed.get("view"):
             self.add_error("view", _("Choose a view."))
         if typed.get("whom") == "product":
-            for name in ("product", "since", "until"):
-                if not typed.get(name) and name not in self.errors:
-                    self.add_error(name, _("This is needed."))
-            since, until = typed.get("since"), typed.get("until")
-            if since and until and not since <= until <= since + timedelta(days=800):
-                self.add_error("until", _("It ends before it begins, or too late."))
+            self._check_product(typed)
         return typed
+
+    def _check_product(self, typed: dict[str, Any]) -> None:
+        """Product and time are there, and somebody bought it then."""
+        names = ("product", "since", "until")
+        for name in names:
+            if not typed.get(name) and name not in self.errors:
+                self.add_error(name, _("This is needed."))
+        if any(name in self.errors for name in names):
+            return
+        since, until = typed["since"], typed["until"]
+        if not 0 <= (until - since).days <= 2 * LONGEST:
+            self.add_error("until", _("It ends before it begins, or too late."))
+            return
+        used = UsageDay.objects.filter(
+            day__range=(since, until), product__contains=typed["product"]
+        )
+        if not used.exists():
+            self.add_error("product", _("Nobody bought this in that time."))
 
 
 class CustomerOnly(forms.Form):

@@ -11,7 +11,6 @@ from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
 from django.db import transaction
-from django.db.models import QuerySet
 from django.http import QueryDict
 from django.utils.timezone import localdate, localtime, now
 from django.utils.translation import gettext as _
@@ -60,12 +59,16 @@ def known_since(customer: Customer) -> date:
     return min(days)
 
 
-def others_due(visit: Visit) -> QuerySet[Visit]:
-    """Other open visits of the customer that this one might do for: their window is open,
-    or opens within a week."""
-    rows = Visit.objects.running().filter(customer=visit.customer_id, at=None)
+def others_due(visit: Visit, user: User) -> list[Visit]:
+    """Other open visits of the customer that this one might do for: the user's to log,
+    their window open or opening within a week; a call does for no visit in person."""
+    rows = Visit.objects.visible_to(user).running().filter(customer=visit.customer_id)
     near = localdate() + timedelta(days=7)
-    return rows.filter(first_day__lte=near).exclude(pk=visit.pk).order_by("due_on")
+    rows = rows.filter(at=None, first_day__lte=near).exclude(pk=visit.pk)
+    if visit.way == Way.CALL:
+        rows = rows.filter(way=Way.CALL)
+    found = rows.select_related("customer__office").order_by("due_on")
+    return [row for row in found if may_act(user, row)]
 
 
 def begin(customer: Customer, *, by: User, type: str, way: str, source: str) -> Visit:
@@ -73,7 +76,7 @@ def begin(customer: Customer, *, by: User, type: str, way: str, source: str) -> 
     visit. Rights as for asking."""
     require(by, "visit.log", customer.office)
     today = localdate()
-    made, _new = Visit.objects.get_or_create(
+    made, is_new = Visit.objects.get_or_create(
         source=source,
         defaults={
             "type": type,
@@ -91,6 +94,8 @@ def begin(customer: Customer, *, by: User, type: str, way: str, source: str) -> 
             "asked_by": by,
         },
     )
+    if is_new:
+        audit.record(by, "visit.begun", made, office=customer.office)
     return made
 
 
@@ -148,8 +153,9 @@ def log(
 
 def _cover(visit: Visit, also: Iterable[Visit], by: User) -> None:
     """Others of the same customer that this visit does for."""
-    others = Visit.objects.running().filter(pk__in=[other.pk for other in also])
-    others.filter(customer=visit.customer).update(
+    wanted = {other.pk for other in also}
+    mine = [other.pk for other in others_due(visit, by) if other.pk in wanted]
+    Visit.objects.running().filter(pk__in=mine).update(
         state=State.DONE,
         closed_by=by,
         closed_at=now(),
@@ -244,17 +250,17 @@ def add_photo(
     row = rows.select_related("customer__office").get(pk=visit.pk)
     if not may_act(by, row):
         raise PermissionDenied("visit.log")
-    if key and (known := row.photos.filter(pk=key).first()):
+    if key and (known := row.photos.filter(key=key).first()):
         return known
     if row.photos.count() >= MOST_PHOTOS:
         raise Refused("photo.many", _("Six pictures at most."))
     content_type, clean = files.inspect(data)
     if content_type != "image/jpeg":
         raise Refused("file.type", _("Only pictures (JPEG, PNG) can be added."))
-    photo = VisitPhoto(id=key or uuid.uuid4(), visit=row, added_by=by)
+    photo = VisitPhoto(visit=row, key=key, added_by=by)
+    photo.save(force_insert=True)
     photo.path.parent.mkdir(parents=True, exist_ok=True)
     photo.path.write_bytes(clean)
-    photo.save(force_insert=True)
     audit.record(by, "visit.photo_added", row, office=row.office)
     return photo
 

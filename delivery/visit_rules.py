@@ -11,17 +11,26 @@ from django.core.exceptions import PermissionDenied
 from django.db import connection, transaction
 from django.db.models import Q
 from django.utils.timezone import now
+from django.utils.translation import gettext as _
 
-from crm.access.capabilities import require, require_everywhere
+from crm.access.capabilities import (
+    may,
+    may_everywhere,
+    require,
+    require_everywhere,
+)
 from crm.access.models import User
 from crm.audit import services as audit
+from crm.errors import Refused
 from crm.org.models import Office
 from crm.org.queries import ancestry
 from customers.alerts import working_day_after
-from customers.models import Alert
+from customers.grading import PRESETS
+from customers.models import Alert, GradeScheme
 from customers.shards import offices_in
 from delivery.models import VisitRule, VisitType, Way
 
+LEVELS = [str(level) for level in Office.Level]
 AHEAD = 60  # days: what falls due later is not made yet
 NOTICE = 14  # days at least from when an overdue visit is made to its window's end
 PRIORITY = {
@@ -73,22 +82,53 @@ def sow() -> None:
     )
 
 
-@transaction.atomic
-def save_rule(row: VisitRule, *, by: User) -> VisitRule:
-    """Make or change a rule; that of the house is the province's."""
+def keep_office(row: Any, by: User) -> None:
+    """The right to keep a rule of visits or greetings, where it is and where it was: a
+    rule does not change its office, and the house's is kept at the top of the tree."""
+    model = type(row)
+    before = model.objects.select_for_update(of=("self",)).filter(pk=row.pk).first()
+    if before is not None and before.office_id != row.office_id:
+        raise PermissionDenied("visit.rule")
     if row.office is None:
         require_everywhere(by, "visit.rule")
     else:
         require(by, "visit.rule", row.office)
+
+
+def may_keep(user: User, row: Any) -> bool:
+    """Whether somebody may change a rule of visits or greetings."""
+    if row.office is None:
+        return may_everywhere(user, "visit.rule")
+    return may(user, "visit.rule", row.office)
+
+
+@transaction.atomic
+def save_rule(row: VisitRule, *, by: User) -> VisitRule:
+    """Make or change a rule; that of the house is the province's.
+
+    Refused("rule.leader") when it sends a leader above its own office.
+    """
+    keep_office(row, by)
     is_new = row.pk is None
-    if is_new:
-        row.made_by = by
-    elif VisitRule.objects.get(pk=row.pk).office != row.office:
-        raise PermissionDenied("visit.rule")  # a rule does not change its office
+    level = row.office.level if row.office else Office.Level.PROVINCE
+    if row.leader and LEVELS.index(row.leader) < LEVELS.index(level):
+        raise Refused(
+            "rule.leader", _("A leader above this office is not its to send.")
+        )
+    row.made_by = row.made_by or by
     row.save()
     what = "visit.rule_made" if is_new else "visit.rule_changed"
     audit.record(by, what, row, office=row.office, details={"rule": str(row)})
     return row
+
+
+def grade_names() -> dict[str, str]:
+    """Code → name of the grades that any scheme knows; the usual ones where there is none."""
+    found: dict[str, str] = {}
+    for scheme in GradeScheme.objects.order_by("pk"):
+        found |= {grade.code: grade.name for grade in scheme.parsed().grades}
+    usual = PRESETS["guangdong"].grades
+    return found or {grade.code: grade.name for grade in usual}
 
 
 def rule_for(type_: str, office: Office) -> VisitRule | None:

@@ -53,7 +53,8 @@ def step(request: AuthedRequest, pk: int, what: str) -> HttpResponse:
         if form is None:
             messages.error(request, str(refusal))
             return redirect(row)
-        field = {"visit.double": "even_so", "visit.past": "day", "visit.far": "day"}
+        field = {"visit.double": "day", "visit.past": "day", "visit.far": "day"}
+        form.is_double = refusal.code == "visit.double"
         form.add_error(field.get(refusal.code), str(refusal))
         return visit_page(request, one(request, pk), 422, **{what: form})
     messages.success(request, _("Done."))

@@ -1,6 +1,6 @@
 """The day, the week, the month; one visit and its report; lists of visits."""
 
-import uuid
+import re
 from datetime import date, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -11,21 +11,18 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from django.views.decorators.http import require_POST
 
 from crm import text
 from crm.access.capabilities import AuthedRequest, may, needs
-from crm.access.models import User
-from crm.access.once import once
+from crm.access.models import Posting, User
 from crm.access.scoping import offices_of
-from crm.errors import Refused
 from crm.web import keyset_page
 from customers.models import Customer, CustomerAddress
-from delivery import planning, visit_lists, visit_log, visits
-from delivery.models import Visit, VisitType, Way
+from delivery import planning, visit_lists, visits
+from delivery.models import Visit, VisitPlan, VisitReport
 from delivery.visit_forms import (
-    AppointForm,
-    CustomerOnly,
     ListFilter,
 )
 from delivery.visit_rules import AHEAD
@@ -35,6 +32,7 @@ MAP = "https://uri.amap.com/search?keyword="
 UNPLANNED_SHOWN = 30
 SHOWN_A_DAY = 4
 VIEWS = ("day", "week", "month")
+NUMBER = re.compile(r"[0-9]{1,18}")
 
 
 class DayFilter(forms.Form):
@@ -50,12 +48,11 @@ def visible(request: AuthedRequest) -> Any:
 def visitors_under(user: User) -> Any:
     """Who may go: managers and supervisors posted at or below the user's offices."""
     offices = offices_of(user, "supervisor")
-    posted = User.objects.filter(
-        is_active=True,
-        postings__office__in=offices,
-        postings__role__in=["manager", "supervisor"],
+    posts = Posting.objects.in_force(localdate()).filter(
+        office__in=offices, role__in=["manager", "supervisor"]
     )
-    return posted.distinct().order_by("full_name", "username")
+    people = User.objects.filter(is_active=True, pk__in=posts.values("user"))
+    return people.order_by("full_name", "username")
 
 
 def _whose(request: AuthedRequest, name: str) -> User:
@@ -71,7 +68,9 @@ def dress(rows: list[Visit], user: User) -> list[Visit]:
     for row in rows:
         row.shown_customer = row.customer.name_for(user)
         row.because, row.day_because = due_because(row), day_because(row)
-        row.is_late = row.state == Visit.State.OPEN and row.due_on < today
+        is_open = row.state == Visit.State.OPEN
+        row.is_late = is_open and row.due_on < today
+        row.is_behind = is_open and bool(row.day and row.day > row.due_on >= today)
     return rows
 
 
@@ -118,7 +117,13 @@ def calendar(request: AuthedRequest) -> HttpResponse:
     done = rows.filter(report__by=who, report__visited_on__range=(first, last))
     context = {
         "view": view,
-        "views": [("day", _("Day")), ("week", _("Week")), ("month", _("Month"))],
+        "views": [
+            ("day", pgettext("calendar", "Day")),
+            ("week", _("Week")),
+            ("month", pgettext("calendar", "Month")),
+        ],
+        "first": first,
+        "last": last,
         "on": on,
         "who": who,
         "is_mine": who == request.user,
@@ -200,6 +205,7 @@ def _grid(
                 "day": day,
                 "rows": shown,
                 "more": len(mine) - len(shown),
+                "count": len(mine),
                 "done": done.get(day, 0),
                 "is_inside": first <= day <= last,
                 "is_today": day == localdate(),
@@ -216,13 +222,14 @@ def order(request: AuthedRequest) -> HttpResponse:
     if not form.is_valid() or form.cleaned_data["on"] is None:
         raise Http404
     day = form.cleaned_data["on"]
-    typed = request.POST.getlist("visit")[:100]
-    wanted = [int(one) for one in typed if one.isascii() and one.isdecimal()]
-    pair = request.POST.get("up", "")
-    if pair in typed and typed.index(pair):
-        at = typed.index(pair)
-        wanted[at - 1], wanted[at] = wanted[at], wanted[at - 1]
-    visits.arrange(request.user, day, wanted)
+    typed = [
+        one for one in request.POST.getlist("visit")[:100] if NUMBER.fullmatch(one)
+    ]
+    up = request.POST.get("up", "")
+    if up in typed[1:]:
+        at = typed.index(up)
+        typed[at - 1], typed[at] = typed[at], typed[at - 1]
+    visits.arrange(request.user, day, [int(one) for one in typed])
     if request.htmx or request.headers.get("X-Quiet"):
         return HttpResponse(status=204)
     return redirect(f"{request.path.removesuffix('order/')}?on={day}")
@@ -282,90 +289,26 @@ def visit_list(request: AuthedRequest) -> HttpResponse:
         "chosen": chosen,
         "form": form,
         "kept": kept,
+        "shown": _shown(request, kept),
         "people": _people(request),
     }
     return render(request, "delivery/list.html", context)
 
 
-@needs("visit.request")
-def new(request: AuthedRequest) -> HttpResponse:
-    """A visit for a customer: an appointment, or one that is being made just now."""
-    customers = Customer.objects.visible_to(request.user)
-    about = CustomerOnly(request.GET, customers=customers)
-    if not about.is_valid():
-        raise Http404
-    customer = about.cleaned_data["customer"]
-    sent = request.POST if request.method == "POST" else None
-    form = AppointForm(sent, initial={"day": localdate() + timedelta(days=1)})
-    if sent is not None and "now" in sent:
-        return _log_now(request, customer)
-    if sent is not None and form.is_valid():
-        typed = form.cleaned_data
-
-        def act() -> str:
-            return visits.appoint(customer, by=request.user, **typed).get_absolute_url()
-
-        try:
-            address = once(request, act)
-            messages.success(request, _("The appointment is made."))
-            return redirect(address if may(request.user, "visit.view") else customer)
-        except Refused as refusal:
-            _double(form, refusal)
-    customer.shown = customer.name_for(request.user)
-    context = {
-        "customer": customer,
-        "form": form,
-        "token": uuid.uuid4(),
-        "may_log": may(request.user, "visit.log", customer.office),
-        "is_double": "even_so" in form.errors,
+def _shown(request: AuthedRequest, kept: dict[str, Any]) -> list[str]:
+    """What a figure narrowed the list by, in words."""
+    user = request.user
+    known = {user.username: user.full_name}
+    if "who" in kept:
+        named = visitors_under(user).filter(username=kept["who"]).first()
+        known[kept["who"]] = (
+            named.full_name if named else known.get(kept["who"], kept["who"])
+        )
+    plans = VisitPlan.objects.visible_to(user)
+    words = {
+        "who": lambda value: known[value],
+        "office": lambda value: offices_of(user).filter(code=value).first() or value,
+        "plan": lambda value: plans.filter(pk=value).first() or value,
+        "result": lambda value: VisitReport.Result(value).label,
     }
-    status = 422 if form.errors else 200
-    return render(request, "delivery/new.html", context, status=status)
-
-
-def _double(form: forms.Form, refusal: Refused) -> None:
-    """A refusal beside its field; a double booking may be confirmed."""
-    if refusal.code == "visit.double":
-        form.add_error("even_so", str(refusal))
-    elif refusal.code in ("visit.past", "visit.far"):
-        form.add_error("day", str(refusal))
-    else:
-        form.add_error(None, str(refusal))
-
-
-def _log_now(request: AuthedRequest, customer: Customer) -> HttpResponse:
-    token = request.POST.get("token", "")[:36]
-    made = visit_log.begin(
-        customer,
-        by=request.user,
-        type=VisitType.OTHER,
-        way=Way.VISIT,
-        source=f"now:{request.user.pk}:{token}",
-    )
-    return redirect(made)
-
-
-@needs("customer.view")
-def for_customer(request: AuthedRequest, pk: int) -> HttpResponse:
-    """The panel on the customer page: what is planned, what was found last."""
-    customer = get_object_or_404(Customer.objects.visible_to(request.user), pk=pk)
-    rows = Visit.objects.filter(
-        customer=customer
-    ).for_list()  # SECURITY: of who is seen
-    planned = dress(list(rows.running().order_by("due_on")[:5]), request.user)
-    done = rows.filter(state=Visit.State.DONE, covered_by=None).select_related("report")
-    sees = set(
-        visible(request).filter(customer=customer).values_list("pk", flat=True)[:200]
-    )
-    past = dress(list(done.order_by("-report__visited_on", "-pk")[:4]), request.user)
-    for row in [*planned, *past]:
-        row.may_open = row.pk in sees
-    context = {
-        "customer": customer,
-        "planned": planned,
-        "past": past,
-        "may_request": may(request.user, "visit.request", customer.office),
-        "may_log": may(request.user, "visit.log", customer.office),
-        "token": uuid.uuid4(),
-    }
-    return render(request, "delivery/_for_customer.html", context)
+    return [str(words[name](value)) for name, value in kept.items() if name in words]

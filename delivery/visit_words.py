@@ -44,6 +44,8 @@ def day_because(visit: Visit) -> str:
 
 
 def _nothing(visit: Visit) -> str:
+    if visit.visitor is None and visit.state == Visit.State.OPEN:
+        return _left(visit)
     if visit.day is None and visit.state == Visit.State.OPEN:
         return _("Waits for the next planning")
     return ""

@@ -22,6 +22,7 @@ from crm.hooks.services import emit
 from crm.notify.services import tell
 from customers.models import Customer
 from customers.services import locked as locked_customer
+from customers.services import tell_supervisors
 from delivery import planning
 from delivery.models import Visit, VisitType, Way
 from delivery.planning_night import follow_manager
@@ -29,6 +30,8 @@ from delivery.visit_rules import PRIORITY, rule_for, window_of
 
 APPOINTED = gettext_noop("An appointment for you")  # translated when it is read
 GIVEN = gettext_noop("A visit for you")
+MISSED = gettext_noop("A visit was missed three times")
+TOO_OFTEN = 3
 FARTHEST = timedelta(days=400)
 ASKED_BY_RULE = (VisitType.ALERT, VisitType.COMPLAINT)  # whose windows are rules
 State = Visit.State
@@ -52,8 +55,10 @@ def locked(visit: Visit) -> Visit:
 
 
 def may_act(user: User, visit: Visit) -> bool:
-    """Whoever goes, the customer's managers, and the supervisors of the office."""
-    if visit.visitor_id == user.pk or visit.customer.is_of(user):
+    """Whoever goes, and the supervisors of the office; the customer's managers, unless
+    it was given to somebody else or is a leader's."""
+    is_anothers = visit.is_given or visit.type == VisitType.LEADERSHIP
+    if visit.visitor_id == user.pk or (visit.customer.is_of(user) and not is_anothers):
         return may(user, "visit.log")
     return may(user, "visit.give", visit.customer.office)
 
@@ -268,20 +273,21 @@ def free(visit: Visit, *, by: User) -> Visit:
 
 @transaction.atomic
 def miss(visit: Visit, *, by: User, words: str = "") -> Visit:
-    """Nobody there, or no time: the visit is planned again, the others stay where they
-    can. Not for the same day."""
+    """Nobody there, or no time: planned again, not for the same day; the others stay
+    where they can, and its window stays what it was. The third miss is told upwards."""
     row = locked(visit)
     _require(by, row)
-    tomorrow = localdate() + timedelta(days=1)
     row.misses += 1
     row.day = row.at = None
     row.is_pinned = False
-    row.first_day = max(row.first_day, tomorrow)
-    row.due_on = max(row.due_on, row.first_day)
+    row.not_before = localdate() + timedelta(days=1)
     row.note = (f"{row.note} · {words}" if row.note else words)[:300]
     row.save()
     if row.visitor_id:
         planning.plan_people([row.visitor_id])
+    if row.misses == TOO_OFTEN:
+        key, url = f"missed:{row.pk}", row.get_absolute_url()
+        tell_supervisors(row.customer.office, MISSED, key=key, url=url, but=by)
     audit.record(by, "visit.missed", row, office=row.office)
     row.refresh_from_db()
     return row

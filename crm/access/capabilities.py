@@ -37,6 +37,11 @@ def require(user: User | None, capability: str, office: Office | None = None) ->
         raise PermissionDenied(capability)
 
 
+def may_everywhere(user: User, capability: str) -> bool:
+    """Whether a posting at the top of the tree gives it: for what is the whole house's."""
+    return all(may(user, capability, root) for root in Office.objects.filter(depth=1))
+
+
 def require_everywhere(user: User | None, capability: str) -> None:
     """For what concerns the whole company: a posting at the top of the tree."""
     for root in Office.objects.filter(depth=1):

@@ -13,8 +13,15 @@ from crm.jobs.running import run_inline
 from crm.jobs.services import enqueue
 from crm.org.models import Office
 from customers.models import Customer
-from delivery import handovers, plans
-from delivery.models import Visit, VisitPlan, VisitReport, VisitRule, VisitType
+from delivery import handovers, plans, visit_rules
+from delivery.models import (
+    CareRule,
+    Visit,
+    VisitPlan,
+    VisitReport,
+    VisitRule,
+    VisitType,
+)
 from delivery.planning import plan_people
 
 WORDS = [
@@ -60,6 +67,7 @@ def seed(
     VisitRule.objects.create(
         office=offices["420000"], type=VisitType.ALERT, days=10, slack=0, made_by=boss
     )
+    _rules(offices["420000"], boss)
     _plan(rng, boss, offices["420100"])
     run_inline(enqueue("delivery.night"))
     for job in Job.objects.filter(kind="delivery.plan_office").order_by("pk"):
@@ -113,6 +121,30 @@ def _reports(rng: Random, rows: list[Visit]) -> None:
         )
         for row in rows
     )
+
+
+def _rules(root: Office, boss: User) -> None:
+    """Regular visits and greetings by the grades of the province's scheme."""
+    grades = list(visit_rules.grade_names())
+    VisitRule.objects.bulk_create(
+        VisitRule(
+            office=root,
+            type=VisitType.REGULAR,
+            grade=grade,
+            days=days,
+            slack=slack,
+            way=way,
+            made_by=boss,
+        )
+        for grade, days, slack, way in zip(
+            grades,
+            (30, 90, 365),
+            (10, 21, 45),
+            ("visit", "visit", "call"),
+            strict=False,
+        )
+    )
+    CareRule.objects.update(grades=grades[:2])
 
 
 def _plan(rng: Random, boss: User, office: Office) -> None:

@@ -108,11 +108,15 @@ class VisitPhoto(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     visit = models.ForeignKey(Visit, models.CASCADE, related_name="photos")
+    key = models.UUIDField(null=True)  # the sender's name of it: sent twice, kept once
     added_by = models.ForeignKey(User, models.PROTECT, related_name="+")
     added_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         ordering = ["added_at"]
+        constraints = [
+            models.UniqueConstraint(name="visit_photo_once", fields=["visit", "key"])
+        ]
 
     def __str__(self) -> str:
         return str(self.pk)

@@ -87,6 +87,12 @@ class SurveyRound(models.Model):
         blank=True,
         validators=[MinValueValidator(0), MaxValueValidator(100)],
     )
+    repeats = models.PositiveSmallIntegerField(
+        _("again every so many months"),
+        default=0,
+        validators=[MaxValueValidator(12)],
+        help_text=_("0: once only. The next round compares itself with this one."),
+    )
     before = models.ForeignKey(
         "self",
         models.SET_NULL,
@@ -110,7 +116,9 @@ class SurveyRound(models.Model):
             ),
             models.CheckConstraint(
                 name="round_numbers",
-                condition=Q(quota__range=(1, 1000), attempts__range=(1, 9))
+                condition=Q(
+                    quota__range=(1, 1000), attempts__range=(1, 9), repeats__lte=12
+                )
                 & (Q(benchmark=None) | Q(benchmark__range=(0, 100))),
             ),
         ]
@@ -242,6 +250,7 @@ class Improvement(models.Model):
     made_by = models.ForeignKey(User, models.PROTECT, related_name="+")
     made_at = models.DateTimeField(auto_now_add=True)
     done_at = models.DateTimeField(null=True)
+    done_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     done_note = models.CharField(max_length=300, blank=True)
     judged_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     judged_at = models.DateTimeField(null=True)
@@ -259,7 +268,8 @@ class Improvement(models.Model):
             ),
             models.CheckConstraint(
                 name="improvement_other_judge",
-                condition=Q(judged_by=None) | ~Q(judged_by=F("owner")),
+                condition=Q(judged_by=None)
+                | ~Q(judged_by=F("owner")) & ~Q(judged_by=F("done_by")),
             ),
         ]
 

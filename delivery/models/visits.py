@@ -245,6 +245,7 @@ class Visit(models.Model):
     is_pinned = models.BooleanField(default=False)
     why = models.JSONField(default=dict)
     misses = models.PositiveSmallIntegerField(default=0)
+    not_before = models.DateField(null=True)  # after a miss
     asked_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     made_at = models.DateTimeField(auto_now_add=True)
     closed_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")

@@ -77,6 +77,23 @@
     });
   }
 
+  // A follow-up call by digits: each answers its question and goes on to the next.
+  const call = document.querySelector("form[data-answer-keys]");
+  if (call) {
+    const groups = [...call.querySelectorAll("fieldset.taps")];
+    const go = (group) => (group?.querySelector("input:checked") || group?.querySelector("input") || call.querySelector("textarea, .form-foot .btn"))?.focus();
+    go(groups[0]);
+    call.addEventListener("keydown", (e) => {
+      if (!/^[0-5]$/.test(e.key) || e.target.matches("textarea") || e.ctrlKey || e.altKey) return;
+      const group = e.target.closest("fieldset.taps") || groups.find((g) => !g.querySelector(":checked"));
+      const radio = group?.querySelector(`input[value="${e.key}"]`);
+      if (!radio) return;
+      e.preventDefault(); radio.checked = true;
+      radio.dispatchEvent(new Event("change", { bubbles: true }));
+      go(groups[groups.indexOf(group) + 1]);
+    });
+  }
+
   // The day's list is put in order by dragging a grip, by mouse or finger; the arrow does it without.
   const list = document.querySelector("[data-order]");
   list?.addEventListener("pointerdown", (e) => {

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from crm.errors import Refused
 from crm.jobs.models import Job
 from crm.jobs.running import run_inline
+from crm.jobs.services import enqueue
 from crm.notify.models import Message
 from crm.transfer import services as transfer
 from customers.models import Customer, CustomerPhone, UsageDay
@@ -134,6 +135,19 @@ def test_a_census_asks_everybody_but_who_was_asked_lately(cast, pool):
     assert again.size == 4
 
 
+def test_a_round_that_repeats_begins_anew_and_compares_itself(cast, pool, time_machine):
+    time_machine.move_to("2026-11-30 08:00+08:00", tick=False)
+    row = begin(cast, repeats=3)
+    for day, count in (("2027-02-27", 1), ("2027-02-28", 2), ("2027-02-28", 2)):
+        time_machine.move_to(f"{day} 08:00+08:00", tick=False)
+        enqueue("delivery.repeat")
+        make.run_jobs("delivery.repeat")
+        assert SurveyRound.objects.count() == count
+    following = SurveyRound.objects.get(before=row)
+    assert following.opens_on == date(2027, 2, 28)
+    assert following.whom["since"] == "2027-01-01"
+
+
 def test_a_round_wants_a_published_questionnaire(cast):
     draft = questionnaires.make(by=cast.chen, office=cast.wuhan, name="x")
     with pytest.raises(Refused, match="Publish"):
@@ -219,7 +233,14 @@ def test_an_agent_works_through_the_list_by_keyboard(cast, calls, client, sign_i
     following = page.context["member"]
     assert following.pk != member.pk
     done = reverse("delivery:call_done", args=[following.pk])
-    client.post(done, {"code": "later", "later": "2099-01-01T10:00"})
+    for wrong in ("", "2020-01-01T10:00", "0001-01-01T00:00", "2099-01-01T10:00"):
+        refused = client.post(done, {"code": "later", "later": wrong})
+        assert refused.status_code == 422
+        assert refused.context["later"].errors["later"]
+    ahead = f"{localdate() + timedelta(days=1)}T10:00"
+    client.post(done, {"code": "later", "later": ahead})
+    following.refresh_from_db()
+    assert following.attempts == 0  # the customer's own wish is none
     page = client.get(reverse("delivery:next_call"))
     assert page.context["waiting"] == 1
     assert client.post(done, {"r1": "5"}).status_code == 404  # let go of

@@ -476,7 +476,12 @@ def test_a_plan_is_made_from_who_bought_a_product(cast, client, sign_in):
     }
     wrong = client.post(reverse("delivery:plans"), typed | {"product": ""})
     assert wrong.status_code == 422
-    made = client.post(reverse("delivery:plans"), typed)
+    unknown = client.post(reverse("delivery:plans"), typed | {"product": "无此"})
+    assert unknown.status_code == 422
+    asked = client.post(reverse("delivery:plans"), typed)
+    assert asked.context["counted"] == {"names": 1, "unmanaged": 0, "managers": 1}
+    assert not VisitPlan.objects.exists()
+    made = client.post(reverse("delivery:plans"), typed | {"sure": "1"})
     run_inline(Job.objects.get(kind="delivery.freeze"))
     plan = VisitPlan.objects.get()
     assert made.url == plan.get_absolute_url()
