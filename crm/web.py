@@ -112,7 +112,6 @@ MENU = (
     ),
     MenuEntry(_("Visit plans"), "delivery:plans", "list-todo", "visit.plan"),
     MenuEntry(_("Surveys"), "delivery:rounds", "clipboard-pen", "survey.manage"),
-    MenuEntry(_("Follow-up calls"), "delivery:next_call", "phone-call", "survey.call"),
     MenuEntry(
         _("Improvements"), "delivery:improvements", "trending-up", "survey.manage"
     ),
@@ -120,6 +119,7 @@ MENU = (
     MenuEntry(_("Alerts"), "customers:alerts", "bell-ring", "alert.view"),
     MenuEntry(_("Take a call"), "complaints:new", "headset", "complaint.create"),
     MenuEntry(_("Work orders"), "complaints:list", "inbox", "complaint.view"),
+    MenuEntry(_("Follow-up calls"), "delivery:next_call", "phone-call", "survey.call"),
     MenuEntry(
         _("Work orders in figures"),
         "complaints:report",

@@ -80,19 +80,35 @@ class Whole:
 
 def whole(strata: Iterable[Stratum]) -> Whole:
     """The strata together, each by its size; those without an answer are left out, as
-    nothing is known of them. Without two answers in each there is no interval."""
+    nothing is known of them. Strata of a single answer are collapsed into one, so that
+    there is a range as soon as there are two answers."""
     rows = list(strata)
-    known = [row for row in rows if row.mean is not None]
-    total = sum(row.size or row.asked for row in known)
     asked, answered = sum(r.asked for r in rows), sum(r.answered for r in rows)
+    known = _collapsed([row for row in rows if row.scores])
+    total = sum(row.size or row.asked for row in known)
     if not total:
         return Whole(None, None, asked, answered)
-    weights = [(row.size or row.asked) / total for row in known]
-    mean = sum(w * (r.mean or 0.0) for w, r in zip(weights, known, strict=True))
-    errors = [row.error for row in known]
-    if any(error is None for error in errors):
-        return Whole(mean, None, asked, answered)
-    error = math.sqrt(
-        sum((w * (e or 0.0)) ** 2 for w, e in zip(weights, errors, strict=True))
-    )
-    return Whole(mean, _interval(mean, error), asked, answered)
+    mean, squares = 0.0, 0.0
+    for row in known:
+        weight = (row.size or row.asked) / total
+        mean += weight * (row.mean or 0.0)
+        if row.error is None:
+            return Whole(row.mean, None, asked, answered)  # one answer in all
+        squares += (weight * row.error) ** 2
+    return Whole(mean, _interval(mean, math.sqrt(squares)), asked, answered)
+
+
+def _collapsed(rows: list[Stratum]) -> list[Stratum]:
+    """Those of one answer as one stratum, with the smallest other if that is not enough."""
+    single = [row for row in rows if row.answered == 1]
+    rest = sorted((row for row in rows if row.answered > 1), key=lambda row: row.size)
+    if len(single) == 1 and rest:
+        single.append(rest.pop(0))
+    if not single:
+        return rest
+    pool = Stratum("")
+    for row in single:
+        pool.size += row.size or row.asked
+        pool.asked += row.asked
+        pool.scores += row.scores
+    return [*rest, pool]
