@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from crm.access.capabilities import may_everywhere
 from crm.access.models import User
+from crm.org.queries import next_working_day
 from customers.models import Customer, UsageDay
 from delivery.models import (
     Visit,
@@ -145,7 +146,8 @@ class ReportForm(forms.Form):
         if when not in (None, "", "date"):
             typed["next_on"] = None
         if when and when.isdigit():
-            typed["next_on"] = localdate() + timedelta(days=int(when))
+            wish = localdate() + timedelta(days=int(when))
+            typed["next_on"] = next_working_day(self.visit.customer.office, wish)
         day, ahead = typed.get("visited_on"), typed.get("next_on")
         if day and day > localdate():
             self.add_error("visited_on", _("This day has not come yet."))

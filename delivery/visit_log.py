@@ -172,13 +172,23 @@ def _check_day(customer: Customer, day: date) -> None:
 
 
 def _write_down(visit: Visit, report: VisitReport, by: User) -> None:
-    for need in report.needs:
-        kind = NEED_NOTES[VisitReport.Need(need)]
-        words = report.need_text or notes.message_id(VisitReport.Need(need))
-        notes.add_note(visit.customer, by=by, kind=kind, text=words)
+    heard = {
+        NEED_NOTES[VisitReport.Need(need)]: report.need_text
+        or notes.message_id(VisitReport.Need(need))
+        for need in report.needs
+    }
     if report.competitor:
-        kind = TimelineEntry.Note.COMPETITOR
-        notes.add_note(visit.customer, by=by, kind=kind, text=report.competitor)
+        heard[TimelineEntry.Note.COMPETITOR] = report.competitor
+    for kind, words in heard.items():  # whoever was sent may say what was heard
+        TimelineEntry.objects.create(
+            customer=visit.customer,
+            kind=kind,
+            at=now(),
+            title=notes.message_id(kind),
+            text=words,
+            by=by,
+            source=f"visit:{visit.pk}:{kind}",
+        )
     add_timeline_entry(
         visit.customer,
         kind="visit",

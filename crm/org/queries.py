@@ -1,7 +1,7 @@
 """The calendar of an office, put together from the tree."""
 
 from collections import defaultdict
-from datetime import date
+from datetime import date, timedelta
 
 from django.db.models import Q
 
@@ -45,3 +45,14 @@ def calendar_of(office: Office) -> WorkCalendar:
         "year", flat=True
     )
     return WorkCalendar(weekly, exceptions, frozenset(official))
+
+
+def next_working_day(office: Office, day: date) -> date:
+    """The day itself, or the next that is worked at an office; itself where none is within
+    two months. Three queries."""
+    calendar = calendar_of(office)
+    for offset in range(60):
+        found = day + timedelta(days=offset)
+        if calendar.windows_on(found):
+            return found
+    return day

@@ -246,6 +246,23 @@ def test_the_form_is_kept_and_comes_back(cast, customer, client, sign_in):
     assert not VisitDraft.objects.exists()
 
 
+def test_the_next_date_by_weeks_is_a_working_day(cast, customer, client, sign_in):
+    row = make.visit(customer)
+    sign_in(cast.zhao)
+    client.post(row.get_absolute_url(), form_of(next_when="90"))
+    # 90 days on is Sunday, 21 February 2027, in the week of the Spring Festival.
+    report = VisitReport.objects.get()
+    assert report.next_on == date(2027, 2, 22)
+    assert Visit.objects.running().get().day == report.next_on
+
+
+def test_who_was_sent_from_elsewhere_says_what_was_heard(cast, customer):
+    row = visits.give(make.visit(customer), by=cast.chen, to=cast.mei)
+    log(row, cast.mei, needs=["basic"], need_text="准时", competitor="顺丰")
+    kinds = TimelineEntry.objects.filter(customer=customer, by=cast.mei)
+    assert set(kinds.values_list("kind", flat=True)) == {"need_basic", "competitor"}
+
+
 def test_a_form_sent_twice_is_one_report(cast, customer, client, sign_in):
     row = make.visit(customer)
     sign_in(cast.zhao)
