@@ -1,6 +1,5 @@
 """Pages of surveys: questionnaires, rounds with their figures, calls, improvements."""
 
-import uuid
 from datetime import timedelta
 from typing import Any
 
@@ -36,7 +35,6 @@ from delivery.round_forms import (
     QuestionFormSet,
     QuestionnaireForm,
     RoundForm,
-    WordsForm,
     initial_of,
     questions_in,
 )
@@ -143,19 +141,22 @@ def round_list(request: AuthedRequest) -> HttpResponse:
             "closes_on": localdate() + timedelta(days=14),
         },
     )
+    counted = None
     if form.is_valid():
+        draft = form.save(commit=False)
+        if sent is not None and "sure" in sent:
 
-        def act() -> str:
-            made = service.make(form.save(commit=False), by=user, whom=form.whom())
-            return made.get_absolute_url()
+            def act() -> str:
+                return service.make(draft, by=user, whom=form.whom()).get_absolute_url()
 
-        return redirect(once(request, act))
+            return redirect(once(request, act))
+        counted = service.counted(draft, form.whom())
     page = keyset_page(
         _rounds(request), ["-made_at", "-pk"], request.GET.get("after", "")
     )
     for row in page.rows:
         row.whole = round_figures.whole_of(row, user)
-    context = {"page": page, "form": form}
+    context = {"page": page, "form": form, "counted": counted}
     status = 422 if form.errors else 200
     return render(request, "delivery/rounds.html", context, status=status)
 
@@ -169,28 +170,24 @@ def survey_round(request: AuthedRequest, pk: int) -> HttpResponse:
     by = request.GET.get("by", "")
     if by not in ("", *round_figures.DIMENSIONS):
         raise Http404
+    if "end" in request.POST:
+        service.end(row, by=user)
+        messages.success(request, _("The survey has ended."))
+        return redirect(row)
     sent = request.POST if request.method == "POST" else None
     form = ImproveForm(
         sent, offices=offices_of(user, "supervisor"), people=visitors_under(user)
     )
     items = round_figures.items_of(row, user)
     if sent is not None and form.is_valid():
-        codes = {str(item.question.pk): item.question for item in items}
-        question = codes.get(sent.get("question", ""))
-        if question is None:
-            raise Http404
-
-        def act() -> str:
-            improving.improve(row, question, by=user, **form.cleaned_data)
-            return row.get_absolute_url()
-
-        address = once(request, act)
-        messages.success(request, _("Saved."))
-        return redirect(address)
+        return _improve(request, row, form, items)
     states = row.members.visible_to(user).order_by().values_list("state")
     whole = round_figures.whole_of(row, user)
     context = {
         "row": row,
+        "may_end": not row.ended_at
+        and row.closes_on >= localdate()
+        and may(user, "survey.manage", row.office),
         "whole": whole,
         "beyond": _beyond(row, whole.score),
         "is_certain": _is_certain(row, whole),
@@ -208,6 +205,24 @@ def survey_round(request: AuthedRequest, pk: int) -> HttpResponse:
     }
     status = 422 if form.errors else 200
     return render(request, "delivery/round.html", context, status=status)
+
+
+def _improve(
+    request: AuthedRequest, row: SurveyRound, form: ImproveForm, items: list[Any]
+) -> HttpResponse:
+    """Open an improvement for one of the round's items."""
+    codes = {str(item.question.pk): item.question for item in items}
+    question = codes.get(request.POST.get("question", ""))
+    if question is None:
+        raise Http404
+
+    def act() -> str:
+        improving.improve(row, question, by=request.user, **form.cleaned_data)
+        return row.get_absolute_url()
+
+    address = once(request, act)
+    messages.success(request, _("Saved."))
+    return redirect(address)
 
 
 def _beyond(row: SurveyRound, score: float | None) -> float | None:
@@ -278,7 +293,9 @@ def next_call(request: AuthedRequest) -> HttpResponse:
     if member is None:
         waiting = SurveyMember.objects.visible_to(request.user).waiting()
         upcoming = waiting.filter(
-            round__way="phone", round__closes_on__gte=localdate()
+            round__way="phone",
+            round__closes_on__gte=localdate(),
+            round__ended_at=None,
         ).order_by("next_at")
         context = {"waiting": upcoming.count(), "next": upcoming.first()}
         return render(request, "delivery/no_call.html", context)
@@ -346,49 +363,3 @@ def _told(request: AuthedRequest, wrong: str = "") -> HttpResponse:
     else:
         messages.success(request, _("Kept. The next one:"))
     return redirect("delivery:next_call")
-
-
-# --- improvements --------------------------------------------------------------------
-
-
-@needs("improvement.see")
-def improvements(request: AuthedRequest) -> HttpResponse:
-    """What is to be improved, by whom, and whether it helped."""
-    rows = Improvement.objects.visible_to(request.user)
-    rows = rows.select_related("round", "question__version", "office", "owner")
-    page = keyset_page(rows, ["due_on", "pk"], request.GET.get("after", ""))
-    for row in page.rows:
-        over = may(request.user, "survey.manage", row.office)
-        row.may_do = row.done_at is None and (row.owner_id == request.user.pk or over)
-        row.may_judge = bool(
-            row.done_at
-            and row.is_effective is None
-            and over
-            and request.user.pk not in (row.owner_id, row.done_by_id)
-        )
-        row.since = improving.score_since(row, request.user) if row.done_at else None
-    context = {"page": page, "today": localdate(), "token": uuid.uuid4()}
-    return render(request, "delivery/improvements.html", context)
-
-
-@require_POST
-@needs("improvement.see")
-def improvement_step(request: AuthedRequest, pk: int, what: str) -> HttpResponse:
-    row = get_object_or_404(Improvement.objects.visible_to(request.user), pk=pk)
-    form = WordsForm(request.POST)
-    if what not in ("do", "judge"):
-        raise Http404
-    if not form.is_valid():
-        messages.error(request, _("Write a few words."))
-        return redirect("delivery:improvements")
-    words = form.cleaned_data["words"]
-    try:
-        if what == "do":
-            improving.finish(row, by=request.user, words=words)
-        else:
-            helps = form.cleaned_data["helps"] == "yes"
-            improving.judge(row, by=request.user, helps=helps, words=words)
-        messages.success(request, _("Done."))
-    except Refused as refusal:
-        messages.error(request, str(refusal))
-    return redirect("delivery:improvements")

@@ -38,7 +38,7 @@ State, Code, Way = SurveyMember.State, SurveyMember.Code, SurveyRound.Way
 
 # Of each customer the product most used; of each stratum a random choice that the round's
 # number seeds, or all. Who was drawn lately is left in peace.
-DRAW = """
+POOL = """
 WITH used AS (
     SELECT coalesce(c.merged_into_id, c.id) AS id, d.product, sum(d.pieces) AS pieces
     FROM customers_usageday d JOIN customers_customer c ON c.id = d.customer_id
@@ -58,10 +58,13 @@ pool AS (
                 ON r.id = m.round_id
             WHERE m.customer_id = c.id AND r.made_at > %(lately)s AND r.id <> %(round)s)
     WINDOW stratum AS (PARTITION BY c.segment, top.product, c.office_id))
+"""
+WANTED = "FROM pool WHERE %(census)s OR place <= %(quota)s"
+DRAW = f"""{POOL}
 INSERT INTO delivery_surveymember (round_id, customer_id, office_id, segment, product,
     stratum_size, state, code, attempts, next_at, ref)
 SELECT %(round)s, id, office_id, segment, product, size, 'waiting', '', 0, %(at)s, ''
-FROM pool WHERE %(census)s OR place <= %(quota)s
+{WANTED}
 ON CONFLICT DO NOTHING"""
 
 
@@ -85,6 +88,8 @@ def draw_step(job: Job) -> bool:
     row = SurveyRound.objects.select_related("office", "version").get(
         pk=job.params["round"]
     )
+    if row.ended_at:
+        return True
     if "sent" not in job.cursor:
         draw(row)
         job.cursor = {"sent": 0}
@@ -152,39 +157,61 @@ def _again(row: SurveyRound) -> SurveyRound:
 def draw(row: SurveyRound) -> int:
     """Write the members down; how many. Again adds nobody twice."""
     if row.way == Way.UNITS:
-        _draw_units(row)
+        SurveyMember.objects.bulk_create(_pairs(row), ignore_conflicts=True)
     else:
-        params: dict[str, Any] = {
-            "round": row.pk,
-            "path": row.office.path + "%",
-            "since": row.whom["since"],
-            "until": row.whom["until"],
-            "product": f"%{row.whom['product']}%",
-            "census": row.is_census,
-            "quota": row.quota,
-            "lately": now() - timedelta(days=PAUSE),
-            "at": now(),
-        }
         with connection.cursor() as cursor:
-            cursor.execute(DRAW, params)
+            cursor.execute(DRAW, _params(row))
     row.size = row.members.count()
     row.save(update_fields=["size"])
     return row.size
 
 
-def _draw_units(row: SurveyRound) -> None:
+def _params(row: SurveyRound) -> dict[str, Any]:
+    return {
+        "round": row.pk or 0,
+        "path": row.office.path + "%",
+        "since": row.whom["since"],
+        "until": row.whom["until"],
+        "product": f"%{row.whom['product']}%",
+        "census": row.is_census,
+        "quota": row.quota,
+        "lately": now() - timedelta(days=PAUSE),
+        "at": now(),
+    }
+
+
+def counted(row: SurveyRound, whom: dict[str, Any]) -> int:
+    """How many a round would ask, before it is made."""
+    row.whom = whom
+    if row.way == Way.UNITS:
+        return len(_pairs(row))
+    with connection.cursor() as cursor:
+        cursor.execute(f"{POOL} SELECT count(*) {WANTED}", _params(row))
+        return cursor.fetchone()[0]
+
+
+@transaction.atomic
+def end(row: SurveyRound, *, by: User) -> None:
+    """Ask nobody any more: links end, calls are not offered, nothing repeats."""
+    require(by, "survey.manage", row.office)
+    SurveyRound.objects.filter(pk=row.pk, ended_at=None).update(
+        ended_at=now(), repeats=0
+    )
+    waiting = Invitation.objects.filter(member__round=row, answered_at=None)
+    waiting.filter(expires_at__gt=now()).update(expires_at=now())
+    audit.record(by, "survey.round_ended", row, office=row.office)
+
+
+def _pairs(row: SurveyRound) -> list[SurveyMember]:
     """Each of the units about each other: next stage of work is the customer (互为客户)."""
     units = list(Office.objects.filter(code__in=row.whom["units"]))
     rated = list(Office.objects.filter(code__in=row.whom["rated"]))
-    SurveyMember.objects.bulk_create(
-        (
-            SurveyMember(round=row, unit=unit, office=other, next_at=now())
-            for unit in units
-            for other in rated
-            if unit != other
-        ),
-        ignore_conflicts=True,
-    )
+    return [
+        SurveyMember(round=row, unit=unit, office=other, next_at=now())
+        for unit in units
+        for other in rated
+        if unit != other
+    ]
 
 
 def _invited(row: SurveyRound, member: SurveyMember, way: str) -> Invitation:
@@ -265,7 +292,10 @@ def next_call(user: User, at: datetime | None = None) -> SurveyMember | None:
     today = localdate(at)
     rows = SurveyMember.objects.visible_to(user).waiting()
     rows = rows.filter(
-        round__way=Way.PHONE, round__opens_on__lte=today, round__closes_on__gte=today
+        round__way=Way.PHONE,
+        round__opens_on__lte=today,
+        round__closes_on__gte=today,
+        round__ended_at=None,
     )
     mine = rows.filter(taken_by=user, taken_until__gt=at)
     free = rows.filter(Q(taken_until=None) | Q(taken_until__lte=at), next_at__lte=at)

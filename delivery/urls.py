@@ -5,6 +5,7 @@ from django.urls import path
 from delivery import (
     care_views,
     handover_views,
+    improvement_views,
     plan_views,
     round_views,
     visit_new,
@@ -48,10 +49,10 @@ urlpatterns = [
     ),
     path("surveys/call/", round_views.next_call, name="next_call"),
     path("surveys/call/<int:pk>/", round_views.call_done, name="call_done"),
-    path("surveys/improvements/", round_views.improvements, name="improvements"),
+    path("surveys/improvements/", improvement_views.improvements, name="improvements"),
     path(
         "surveys/improvements/<int:pk>/<slug:what>/",
-        round_views.improvement_step,
+        improvement_views.improvement_step,
         name="improvement_step",
     ),
     path("handovers/", handover_views.handovers, name="handovers"),

@@ -103,6 +103,7 @@ class SurveyRound(models.Model):
     )
     whom = models.JSONField(default=dict)  # product, since, until; or rated units
     size = models.PositiveIntegerField(null=True)  # once drawn
+    ended_at = models.DateTimeField(null=True)  # by hand, before its last day
     made_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     made_at = models.DateTimeField(auto_now_add=True)
 

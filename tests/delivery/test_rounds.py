@@ -129,6 +129,34 @@ def test_each_stratum_gives_its_quota_and_knows_its_size(cast, pool):
     assert rounds.draw(row) == 4
 
 
+def test_a_round_is_counted_before_and_ended_by_hand(cast, pool, client, sign_in):
+    sign_in(cast.chen)
+    version = make.questionnaire(cast.wuhan, cast.chen)
+    today = localdate()
+    typed = {"name": "x", "version": version.pk, "way": "phone", "target": "pickup"}
+    typed |= {"office": "420100", "opens_on": f"{today}", "closes_on": f"{today}"}
+    typed |= {"quota": 2, "attempts": 3, "gap_hours": 4, "repeats": 0}
+    typed |= {"since": "2026-10-01", "until": "2026-10-31"}
+    page = client.post(reverse("delivery:rounds"), typed)
+    assert page.context["counted"] == 4
+    assert not SurveyRound.objects.exists()
+    made = client.post(reverse("delivery:rounds"), typed | {"sure": "1"})
+    run_inline(Job.objects.get(kind="delivery.draw"))
+    assert SurveyRound.objects.get().size == 4
+    assert rounds.next_call(cast.lin) is not None
+    client.post(made.url, {"end": "1"})
+    assert rounds.next_call(cast.lin) is None
+
+
+def test_an_ended_rounds_links_are_closed(cast):
+    row = make.survey(cast.wuhan, cast.chen, make.customer(cast.wuhan))
+    rounds.end(row, by=cast.chen)
+    with pytest.raises(Refused, match="not open any more"):
+        surveys.answer(row.members.get().invitation, {"r1": 5})
+    with pytest.raises(PermissionDenied):
+        rounds.end(row, by=cast.mei)
+
+
 def test_a_census_asks_everybody_but_who_was_asked_lately(cast, pool):
     begin(cast)
     again = begin(cast, is_census=True)
