@@ -20,6 +20,17 @@ def subtree(user: User, *roles: str, lookup: str = "office") -> Q:
     return inside
 
 
+def reaching(user: User, *roles: str) -> Q:
+    """Rows at or below the offices where `user` is posted in one of `roles`, and those of
+    the offices above, which hold there too."""
+    seen = subtree(user, *roles)
+    for posting in user.posts(*roles):
+        path, step = posting.office.path, Office.steplen
+        above = [path[:end] for end in range(step, len(path), step)]
+        seen |= Q(office__path__in=above)
+    return seen
+
+
 class ScopedQuerySet(models.QuerySet):
     """Rows that only some may see; each model says who."""
 

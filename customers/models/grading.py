@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from crm.access.models import User
-from crm.access.scoping import ScopedQuerySet, subtree
+from crm.access.scoping import ScopedQuerySet, reaching
 from crm.org.models import Office
 from customers import grading
 from customers.models.customer import Customer
@@ -18,12 +18,7 @@ from customers.models.customer import Customer
 class OfficeBound(ScopedQuerySet):
     def rule(self, user: User) -> Q:
         """Supervisors see what is made for their offices, and what holds for them."""
-        seen = subtree(user, "supervisor")
-        for posting in user.posts("supervisor"):
-            path = posting.office.path
-            above = [path[:end] for end in range(4, len(path), 4)]
-            seen |= Q(office__path__in=above)
-        return seen
+        return reaching(user, "supervisor")
 
 
 class GradeScheme(models.Model):

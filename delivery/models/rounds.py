@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from crm.access.models import User
-from crm.access.scoping import ScopedQuerySet, subtree
+from crm.access.scoping import ScopedQuerySet, reaching, subtree
 from crm.org.models import Office
 from customers.models import Customer, choices
 from delivery.models.surveys import Invitation, Question, QuestionnaireVersion
@@ -23,11 +23,7 @@ from delivery.models.surveys import Invitation, Question, QuestionnaireVersion
 class RoundQuerySet(ScopedQuerySet):
     def rule(self, user: User) -> Q:
         """Supervisors: those of their offices, and those above that reach into them."""
-        seen = subtree(user, "supervisor")
-        for posting in user.posts("supervisor"):
-            path = posting.office.path
-            seen |= Q(office__path__in=[path[:n] for n in range(4, len(path), 4)])
-        return seen
+        return reaching(user, "supervisor")
 
 
 class SurveyRound(models.Model):

@@ -10,7 +10,7 @@ from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from crm.access.models import User
-from crm.access.scoping import ScopedQuerySet, subtree
+from crm.access.scoping import ScopedQuerySet, reaching
 from crm.org.models import Office
 from customers.models import Customer
 
@@ -24,11 +24,7 @@ def _in_language(chinese: str, english: str) -> str:
 class QuestionnaireQuerySet(ScopedQuerySet):
     def rule(self, user: User) -> Q:
         """The house's, those of one's offices, and those above them."""
-        seen = subtree(user, "supervisor") | Q(office=None)
-        for posting in user.posts("supervisor"):
-            path = posting.office.path
-            seen |= Q(office__path__in=[path[:n] for n in range(4, len(path), 4)])
-        return seen
+        return reaching(user, "supervisor") | Q(office=None)
 
 
 class Questionnaire(models.Model):

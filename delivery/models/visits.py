@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from crm.access.models import User
-from crm.access.scoping import ScopedQuerySet, subtree
+from crm.access.scoping import ScopedQuerySet, reaching, subtree
 from crm.org.models import Office
 from customers.models import Customer
 
@@ -43,11 +43,7 @@ class Way(models.TextChoices):
 class VisitRuleQuerySet(ScopedQuerySet):
     def rule(self, user: User) -> Q:
         """Those of one's offices, those above them that hold there, those of the house."""
-        seen = subtree(user, "supervisor", "manager") | Q(office=None)
-        for posting in user.posts("supervisor", "manager"):
-            path = posting.office.path
-            seen |= Q(office__path__in=[path[:n] for n in range(4, len(path), 4)])
-        return seen
+        return reaching(user, "supervisor", "manager") | Q(office=None)
 
 
 class VisitRule(models.Model):
@@ -139,11 +135,7 @@ class VisitRule(models.Model):
 class VisitPlanQuerySet(ScopedQuerySet):
     def rule(self, user: User) -> Q:
         """Supervisors: those of their offices and those above that reach into them."""
-        seen = subtree(user, "supervisor")
-        for posting in user.posts("supervisor"):
-            path = posting.office.path
-            seen |= Q(office__path__in=[path[:n] for n in range(4, len(path), 4)])
-        return seen
+        return reaching(user, "supervisor")
 
 
 class VisitPlan(models.Model):
