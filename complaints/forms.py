@@ -1,12 +1,12 @@
 """Forms of the complaint pages."""
 
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django import forms
 from django.core import validators
 from django.db.models import QuerySet
-from django.utils.timezone import localdate, make_aware
+from django.utils.timezone import localdate
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from complaints import reports
@@ -14,6 +14,7 @@ from complaints.kinds import Channel, Group, Kind
 from complaints.models import Outcome
 from complaints.workflow import State
 from crm.access.models import User
+from crm.org.calendar import start_of
 
 VIEWS = (
     ("due", gettext_lazy("To do")),
@@ -30,11 +31,6 @@ BOUNDS = [
     validators.MinValueValidator(date(2000, 1, 1)),
     validators.MaxValueValidator(date(2100, 1, 1)),
 ]
-
-
-def start_of(first: date) -> datetime:
-    """Midnight of a day, here."""
-    return make_aware(datetime.combine(first, time()))
 
 
 class ListFilter(forms.Form):

@@ -14,13 +14,13 @@ from django.views.decorators.http import require_POST
 
 from complaints import outages, reports
 from complaints.clock_forms import MonthForm
-from complaints.forms import start_of
 from complaints.kinds import Channel, Severity
 from complaints.models import ChannelOutage
 from complaints.order_views import visible
 from crm.access.capabilities import AuthedRequest, may, needs, require
 from crm.access.scoping import offices_of
 from crm.errors import Refused
+from crm.org.calendar import start_of
 
 CASES = 200
 

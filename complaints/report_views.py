@@ -13,11 +13,12 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from complaints import reports, stages
 from complaints.clock_forms import MonthForm
-from complaints.forms import BOUNDS, start_of
+from complaints.forms import BOUNDS
 from complaints.models import Complaint
 from complaints.order_views import visible
 from crm.access.capabilities import AuthedRequest, needs
 from crm.access.scoping import offices_of
+from crm.org.calendar import start_of
 from crm.web import csv_answer
 from customers.queries import add_months
 

@@ -42,7 +42,6 @@ class Load:
     late: int = 0  # planned behind their window: no slot was free in it
     unplaced: int = 0
     moved: int = 0
-    slots: int = 0
 
     @property
     def gap(self) -> int:
@@ -74,7 +73,6 @@ class Due:
 
 @dataclass
 class Person:
-    user: int
     calendar: WorkCalendar
     visits: int
     calls: int
@@ -110,7 +108,6 @@ def people_of(users: Collection[int], today: date) -> dict[int, Person]:
             calendars[posting.office_id] = calendar_of(posting.office)
         is_manager = posting.role == "manager"
         found[posting.user_id] = Person(
-            posting.user_id,
             calendars[posting.office_id],
             VISITS if is_manager else LEADER_VISITS,
             CALLS if is_manager else LEADER_CALLS,
@@ -289,7 +286,6 @@ def _place(
         late=later.kept,
         unplaced=len(wanted) - plan.kept - later.kept - elsewhere,
         moved=len(plan.moved) + len(later.moved),
-        slots=sum(max(0, slots) for slots in room),
     )
     return load, list(_changes(dues, days, room, plan, later, wanted))
 
@@ -393,5 +389,4 @@ def _figures(mine: list[Due], days: list[date], room: list[int]) -> Load:
         bound=max(most(loose, free) + len(pinned), len(in_time)),
         late=sum(d.day is not None for d in mine) - len(in_time),
         unplaced=sum(d.day is None for d in mine),
-        slots=sum(room),
     )

@@ -3,11 +3,13 @@
 `unit_quality` is what the delivery-quality score reads (R-VIS-10).
 """
 
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from django.db.models import Avg, Count, Q
+from django.db.models import Avg, Count, F, Max, Q, Sum
 
 from crm.access.models import User
 from customers.models.choices import Segment
@@ -17,61 +19,61 @@ from delivery.survey_figures import WEAK, Stratum, Whole, score_of, whole
 State = SurveyMember.State
 SEGMENTS = dict(Segment.choices)
 
-DIMENSIONS = {
-    "segment": "segment",
-    "product": "product",
-    "outlet": "office__name",
-}
+DIMENSIONS = ["segment", "product", "outlet"]
+Key = tuple[str, str, str]  # segment, product, name of the unit
 
 
-def strata_of(
-    row: SurveyRound, user: User, by: str = "", code: str = ""
-) -> list[Stratum]:
-    """The round's answers by stratum; `by` one dimension puts its strata together, `code`
-    is a question's (else the first rating). Two queries."""
-    members = _members(row, user).values_list(
-        "pk", "segment", "product", "office__name", "stratum_size", "invitation"
+def _strata(rounds: Iterable[SurveyRound], user: User) -> dict[int, dict[Key, Stratum]]:
+    """The strata of some rounds, as far as the user sees them. One query."""
+    rating = F("invitation__rating")
+    rows = SurveyMember.objects.visible_to(user).filter(round__in=rounds).order_by()
+    counted = rows.values_list("round", "segment", "product", "office__name").annotate(
+        size=Max("stratum_size"),
+        asked=Count("pk"),
+        n=Count(rating),
+        ratings=Sum(rating),
+        squares=Sum(rating * rating),
     )
-    ratings = Answer.objects.filter(
-        invitation__member__round=row, question__kind=Question.Kind.RATING
-    )
-    if code:
-        ratings = ratings.filter(question__code=code)
-    scores: dict[int, float] = {}
-    for invitation, number in ratings.order_by("-question__position").values_list(
-        "invitation", "number"
-    ):
-        scores[invitation] = score_of(number or 1)
-    found: dict[tuple, Stratum] = {}
-    for _pk, segment, product, office, size, invitation in members:
-        key = (segment, product, office)
-        said = (SEGMENTS.get(segment, ""), product, office)
-        stratum = found.setdefault(
-            key, Stratum(" · ".join(str(part) for part in said if part), size)
+    found: dict[int, dict[Key, Stratum]] = defaultdict(dict)
+    for pk, segment, product, office, size, asked, n, ratings, squares in counted:
+        parts = [str(SEGMENTS.get(segment, "")), product, office]
+        found[pk][segment, product, office] = Stratum(
+            " · ".join(filter(None, parts)),
+            size,
+            asked,
+            n,
+            25 * ((ratings or 0) - n),  # score_of, summed
+            625 * ((squares or 0) - 2 * (ratings or 0) + n),
         )
-        stratum.asked += 1
-        if invitation in scores:
-            stratum.scores.append(scores[invitation])
+    return found
+
+
+def strata_of(row: SurveyRound, user: User, by: str = "") -> list[Stratum]:
+    """A round's answers by stratum, or by one of DIMENSIONS. One query."""
+    found = _strata([row], user)[row.pk]
     if not by:
         return [found[key] for key in sorted(found)]
-    at = list(DIMENSIONS).index(by)
+    at = DIMENSIONS.index(by)
     groups: dict[str, Stratum] = {}
     for key, stratum in found.items():
         name = SEGMENTS.get(key[at], key[at]) if by == "segment" else key[at]
-        group = groups.setdefault(key[at], Stratum(str(name) or "—"))
-        group.size += stratum.size
-        group.asked += stratum.asked
-        group.scores += stratum.scores
+        groups.setdefault(key[at], Stratum(str(name) or "—")).add(stratum)
     return [groups[name] for name in sorted(groups)]
+
+
+def wholes_of(rounds: Iterable[SurveyRound], user: User) -> dict[int, Whole]:
+    """The score of each round with its range, by the finest strata. One query."""
+    rows = list(rounds)
+    found = _strata(rows, user)
+    return {row.pk: whole(found[row.pk].values()) for row in rows}
+
+
+def whole_of(row: SurveyRound, user: User) -> Whole:
+    return wholes_of([row], user)[row.pk]
 
 
 def _members(row: SurveyRound, user: User) -> Any:
     return SurveyMember.objects.visible_to(user).filter(round=row)
-
-
-def whole_of(row: SurveyRound, user: User) -> Whole:
-    """The round's score with its interval, by the finest strata."""
-    return whole(strata_of(row, user))
 
 
 @dataclass
@@ -108,7 +110,7 @@ def means_of(row: SurveyRound, user: User) -> dict[int, tuple[str, float, int]]:
     counted = rows.values_list("question", "question__code").annotate(
         mean=Avg("number"), n=Count("pk")
     )
-    return {pk: (code, 25 * (mean - 1), n) for pk, code, mean, n in counted}
+    return {pk: (code, score_of(mean), n) for pk, code, mean, n in counted}
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,7 @@ def unit_quality(
     )
     return {
         office: UnitQuality(
-            asked, answered, None if rating is None else 25 * (rating - 1)
+            asked, answered, None if rating is None else score_of(rating)
         )
         for office, asked, answered, rating in counted
     }

@@ -12,7 +12,7 @@ from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from crm.access.capabilities import AuthedRequest, may, needs, require
+from crm.access.capabilities import AuthedRequest, may, needs
 from crm.access.once import once
 from crm.access.scoping import offices_of
 from crm.errors import Refused
@@ -154,8 +154,9 @@ def round_list(request: AuthedRequest) -> HttpResponse:
     page = keyset_page(
         _rounds(request), ["-made_at", "-pk"], request.GET.get("after", "")
     )
+    wholes = round_figures.wholes_of(page.rows, user)
     for row in page.rows:
-        row.whole = round_figures.whole_of(row, user)
+        row.whole = wholes[row.pk]
     context = {"page": page, "form": form, "counted": counted}
     status = 422 if form.errors else 200
     return render(request, "delivery/rounds.html", context, status=status)
@@ -287,8 +288,6 @@ def _member(request: AuthedRequest, pk: int) -> SurveyMember:
 @needs("survey.call")
 def next_call(request: AuthedRequest) -> HttpResponse:
     """Whom to call now: the script, the number, the answers, or why there are none."""
-    if request.method == "POST":
-        require(request.user, "survey.call")
     member = service.next_call(request.user)
     if member is None:
         waiting = SurveyMember.objects.visible_to(request.user).waiting()

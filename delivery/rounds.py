@@ -18,6 +18,7 @@ from crm.errors import Refused
 from crm.jobs.models import Job
 from crm.jobs.services import enqueue
 from crm.notify.services import queue_message, tell
+from crm.org.calendar import start_of
 from crm.org.models import Office
 from customers.models import Customer, CustomerPhone
 from customers.queries import add_months
@@ -77,7 +78,7 @@ def make(row: SurveyRound, *, by: User, whom: dict[str, Any]) -> SurveyRound:
         raise Refused("round.draft", _("Publish the questionnaire first."))
     row.made_by, row.whom = by, whom
     row.save()
-    due = max(now(), surveys.start_of(row.opens_on))
+    due = max(now(), start_of(row.opens_on))
     enqueue("delivery.draw", {"round": row.pk}, by=by, key=f"draw:{row.pk}", due_at=due)
     audit.record(by, "survey.round_made", row, office=row.office)
     return row
@@ -225,7 +226,7 @@ def _invited(row: SurveyRound, member: SurveyMember, way: str) -> Invitation:
             subject=str(member.pk),
             way=way,
             customer=member.customer,
-            until=surveys.start_of(row.closes_on + timedelta(days=1)),
+            until=start_of(row.closes_on + timedelta(days=1)),
         )
     return member.invitation
 
@@ -339,7 +340,7 @@ def attempt(
     row.taken_by = row.taken_until = None
     row.next_at = now() + timedelta(hours=row.round.gap_hours)
     if code == Code.LATER:
-        ends = surveys.start_of(row.round.closes_on + timedelta(days=1))
+        ends = start_of(row.round.closes_on + timedelta(days=1))
         if later is None or not now() < later < ends:
             raise Refused(
                 "call.later", _("Choose a time ahead, before the round ends.")

@@ -81,11 +81,13 @@ def schedule(wanted: Sequence[Wanted], room: Sequence[int]) -> Schedule:
     Pinned ones take their slot first, even beyond what the day has. COST: some steps a
     visit while days are free; a search over the days for one that needs others moved.
     """
-    pinned = [one for one in wanted if one.is_pinned and one.held is not None]
-    loose = [one for one in wanted if not (one.is_pinned and one.held is not None)]
-    free = list(room)
-    for one in pinned:
-        free[one.held] -= 1  # type: ignore[index]
+    pinned, loose, free = [], [], list(room)
+    for one in wanted:
+        if one.is_pinned and one.held is not None:
+            pinned.append(one)
+            free[one.held] -= 1
+        else:
+            loose.append(one)
     possible = most(loose, free)
     chosen = loose if possible == len(loose) else _heaviest(loose, free)
     desk = _Desk(chosen, free, pinned)

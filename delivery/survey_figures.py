@@ -7,35 +7,45 @@ correction for a finite population: a census has none.
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from statistics import fmean, variance
+from dataclasses import dataclass
 
 Z95 = 1.959964
 TELLING = 5  # answers: fewer say nothing of a stratum
 WEAK = 75.0  # a score below it is a weak item
 
 
-def score_of(rating: int) -> float:
+def score_of(rating: float) -> float:
     return 25.0 * (rating - 1)
 
 
 @dataclass
 class Stratum:
-    """Answers of one stratum: `size` in the population, `asked`, scores of those who
-    answered."""
+    """Answers of one stratum: `size` in the population, `asked`, `answered`, and the sum of
+    the scores and of their squares."""
 
     name: str
     size: int = 0
     asked: int = 0
-    scores: list[float] = field(default_factory=list)
+    answered: int = 0
+    total: float = 0.0
+    squares: float = 0.0
+
+    def add(self, other: "Stratum") -> None:
+        """Take another stratum in: both as one."""
+        self.size = self.stands_for + other.stands_for
+        self.asked += other.asked
+        self.answered += other.answered
+        self.total += other.total
+        self.squares += other.squares
 
     @property
-    def answered(self) -> int:
-        return len(self.scores)
+    def stands_for(self) -> int:
+        """Of results from outside nobody knows the population: those asked are all."""
+        return max(self.size, self.asked)
 
     @property
     def mean(self) -> float | None:
-        return fmean(self.scores) if self.scores else None
+        return self.total / self.answered if self.answered else None
 
     @property
     def response(self) -> float:
@@ -47,8 +57,8 @@ class Stratum:
         n = self.answered
         if n < 2:
             return None
-        rest = max(0.0, 1 - n / self.size) if self.size else 1.0
-        return math.sqrt(rest * variance(self.scores) / n)
+        variance = max(0.0, self.squares - self.total**2 / n) / (n - 1)
+        return math.sqrt((1 - n / self.stands_for) * variance / n)
 
     @property
     def interval(self) -> tuple[float, float] | None:
@@ -84,17 +94,17 @@ def whole(strata: Iterable[Stratum]) -> Whole:
     there is a range as soon as there are two answers."""
     rows = list(strata)
     asked, answered = sum(r.asked for r in rows), sum(r.answered for r in rows)
-    known = _collapsed([row for row in rows if row.scores])
-    total = sum(row.size or row.asked for row in known)
-    if not total:
-        return Whole(None, None, asked, answered)
+    known = _collapsed([row for row in rows if row.answered])
+    total = sum(row.stands_for for row in known)
     mean, squares = 0.0, 0.0
     for row in known:
-        weight = (row.size or row.asked) / total
+        weight = row.stands_for / total
         mean += weight * (row.mean or 0.0)
         if row.error is None:
             return Whole(row.mean, None, asked, answered)  # one answer in all
         squares += (weight * row.error) ** 2
+    if not known:
+        return Whole(None, None, asked, answered)
     return Whole(mean, _interval(mean, math.sqrt(squares)), asked, answered)
 
 
@@ -108,7 +118,5 @@ def _collapsed(rows: list[Stratum]) -> list[Stratum]:
         return rest
     pool = Stratum("")
     for row in single:
-        pool.size += row.size or row.asked
-        pool.asked += row.asked
-        pool.scores += row.scores
+        pool.add(row)
     return [*rest, pool]

@@ -4,14 +4,14 @@ Source: domain.md 7.6, architecture.md 1.9. The app that asked is told in the tr
 that keeps the answers (settings.SURVEY_HEARERS), so that both are there or neither.
 """
 
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 from django.urls import reverse
 from django.utils.module_loading import import_string
-from django.utils.timezone import get_current_timezone, now
+from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
 from crm.access.models import User
@@ -84,10 +84,6 @@ def _sow(code: str, names: dict[str, str], intro: dict[str, str], lines: Any) ->
             for n, row in enumerate(lines, 1)
         ]
         Question.objects.bulk_create(rows)
-
-
-def start_of(day: date) -> datetime:
-    return datetime.combine(day, time(), get_current_timezone())
 
 
 def current(code: str) -> QuestionnaireVersion:

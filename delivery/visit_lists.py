@@ -1,9 +1,9 @@
 """Lists of visits and the figures over them: the same filter makes both, so that a number
 opens exactly its rows."""
 
-from collections import Counter, defaultdict
-from dataclasses import dataclass, field
-from datetime import date, timedelta
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from django.db.models import Count, F, Q, QuerySet
@@ -135,7 +135,6 @@ class PersonRow:
     in_time: int = 0
     done: int = 0
     overdue: int = 0
-    results: Counter = field(default_factory=Counter)
 
     @property
     def share(self) -> float:
@@ -143,8 +142,8 @@ class PersonRow:
 
 
 def by_person(rows: QuerySet[Visit], first: date, last: date) -> list[PersonRow]:
-    """Visits by who goes: due within the days, of these done; all done in the days by
-    result; overdue now. Four queries."""
+    """Visits by who goes: due within the days, of these done; all done in the days;
+    overdue now. Four queries."""
     rows = rows.exclude(visitor=None).order_by()
     due = rows.filter(due_on__range=(first, last)).exclude(state=State.DROPPED)
     done = rows.filter(state=State.DONE, report__visited_on__range=(first, last))
@@ -154,11 +153,8 @@ def by_person(rows: QuerySet[Visit], first: date, last: date) -> list[PersonRow]
         n=Count("pk"), kept=Count("pk", filter=Q(state=State.DONE))
     ):
         lines[user].due, lines[user].in_time = count, kept
-    for user, result, count in done.values_list("visitor", "report__result").annotate(
-        Count("pk")
-    ):
-        lines[user].done += count
-        lines[user].results[result] = count
+    for user, count in done.values_list("visitor").annotate(Count("pk")):
+        lines[user].done = count
     for user, count in overdue.values_list("visitor").annotate(Count("pk")):
         lines[user].overdue = count
     people = User.objects.filter(pk__in=lines).order_by("full_name")
@@ -180,8 +176,3 @@ def by_result(
         (value, str(label), counts.get(value, 0), 100 * counts.get(value, 0) / total)
         for value, label in VisitReport.Result.choices
     ]
-
-
-def month_of(day: date) -> tuple[date, date]:
-    first = day.replace(day=1)
-    return first, (first + timedelta(days=32)).replace(day=1) - timedelta(days=1)

@@ -3,12 +3,13 @@
 import re
 from datetime import date, timedelta
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
@@ -19,7 +20,8 @@ from crm.access.capabilities import AuthedRequest, may, needs
 from crm.access.models import Posting, User
 from crm.access.scoping import offices_of
 from crm.web import keyset_page
-from customers.models import Customer, CustomerAddress
+from customers.models import CustomerAddress, CustomerPhone
+from customers.seasons import month_span
 from delivery import planning, visit_lists, visits
 from delivery.models import Visit, VisitPlan, VisitReport
 from delivery.visit_forms import (
@@ -82,9 +84,8 @@ def reach(rows: list[Visit], user: User) -> None:
     for address in found.order_by("-type", "-pk"):  # the pick-up address last: it wins
         places[address.customer_id] = address
     phones = {}
-    numbers = Customer.phones.rel.related_model.objects.filter(
-        customer__in=customers, is_invalid=False
-    )
+    # SECURITY: of customers whose visits the reader sees.
+    numbers = CustomerPhone.objects.filter(customer__in=customers, is_invalid=False)
     for phone in numbers.order_by("is_primary", "-pk"):
         phones[phone.customer_id] = phone
     for row in rows:
@@ -131,7 +132,6 @@ def calendar(request: AuthedRequest) -> HttpResponse:
         "before": first - timedelta(days=1) if view != "day" else on - step,
         "behind": last + timedelta(days=1) if view != "day" else on + step,
         "people": _people(request),
-        "may_request": may(request.user, "visit.request"),
     }
     if view == "day":
         context |= _day(request, who, on, found, waiting, done)
@@ -148,7 +148,7 @@ def _people(request: AuthedRequest) -> list[User]:
 
 def _span(view: str, on: date) -> tuple[date, date, timedelta]:
     if view == "month":
-        first, last = visit_lists.month_of(on)
+        first, last = month_span(on)
         return first, last, timedelta(days=28)
     if view == "week":
         first = on - timedelta(days=on.weekday())
@@ -246,8 +246,7 @@ def replan(request: AuthedRequest) -> HttpResponse:
         "Planned: %(kept)s within the window, %(late)s behind it, %(open)s without."
     )
     messages.success(request, said % facts)
-    mine = who == request.user
-    return redirect("/visits/" if mine else f"/visits/?who={who.username}")
+    return redirect(reverse("delivery:visits") + "?" + urlencode({"who": who.username}))
 
 
 @needs("visit.view")
@@ -290,7 +289,6 @@ def visit_list(request: AuthedRequest) -> HttpResponse:
         "form": form,
         "kept": kept,
         "shown": _shown(request, kept),
-        "people": _people(request),
     }
     return render(request, "delivery/list.html", context)
 

@@ -64,6 +64,11 @@ class Due:
     is_provisional: bool
 
 
+def start_of(day: date) -> datetime:
+    """Midnight of a day, here."""
+    return datetime.combine(day, MIDNIGHT, SHANGHAI)
+
+
 class NoWorkingTime(ValueError):
     """The calendar has no working time within ten years."""
 

@@ -27,13 +27,18 @@ from tests import factories as make
 DAY = date(2026, 10, 5)
 
 
+def stratum(size: int, asked: int, *scores: float) -> Stratum:
+    squares = sum(score**2 for score in scores)
+    return Stratum("x", size, asked, len(scores), sum(scores), squares)
+
+
 # --- figures ----------------------------------------------------------------------------
 
 
 def test_strata_count_by_how_many_they_stand_for():
     """900 with 80 and 100 with 30: 75, not the mean of the answers."""
-    large = Stratum("a", 900, 4, [75, 75, 85, 85])
-    small = Stratum("b", 100, 4, [25, 25, 35, 35])
+    large = stratum(900, 4, 75, 75, 85, 85)
+    small = stratum(100, 4, 25, 25, 35, 35)
     found = whole([large, small])
     assert found.score == pytest.approx(75)
     # s² = 100/3 in each; 0.9² · (1 − 4/900) · s²/4 + 0.1² · (1 − 4/100) · s²/4
@@ -44,10 +49,10 @@ def test_strata_count_by_how_many_they_stand_for():
 
 
 def test_a_census_has_no_interval_and_one_answer_none():
-    everybody = Stratum("a", 4, 4, [75, 75, 85, 85])
+    everybody = stratum(4, 4, 75, 75, 85, 85)
     assert whole([everybody]).interval == pytest.approx((80, 80))
-    assert whole([Stratum("a", 9, 3, [50])]).interval is None
-    assert whole([Stratum("a", 9, 3)]).score is None
+    assert whole([stratum(9, 3, 50)]).interval is None
+    assert whole([stratum(9, 3)]).score is None
 
 
 @given(
@@ -60,7 +65,7 @@ def test_a_census_has_no_interval_and_one_answer_none():
     )
 )
 def test_the_interval_holds_the_score_and_stays_within_the_scale(groups):
-    strata = [Stratum(f"{n}", 50 * (n + 1), 9, rows) for n, rows in enumerate(groups)]
+    strata = [stratum(50 * (n + 1), 9, *rows) for n, rows in enumerate(groups)]
     found = whole(strata)
     low, high = found.interval
     assert 0 <= low <= found.score + 1e-9
