@@ -186,10 +186,13 @@ IMPORT_TARGETS = {
     "receivables": "customers.money_import.RECEIVABLES",
     "recipients": "customers.recipient_import.TARGET",
     "followups": "delivery.followup_import.TARGET",
+    "items": "delivery.quality.item_import.TARGET",
+    "items_by_days": "delivery.quality.item_import.BY_DAYS",
+    "item_events": "delivery.quality.event_import.TARGET",
 }
 
 # What counts its due times anew when a calendar changes; params: office (none: all).
-CALENDAR_JOBS = ["complaints.again"]
+CALENDAR_JOBS = ["complaints.again", "delivery.workdays"]
 # What else forgets a person when the record is erased: the apps above customers.
 CUSTOMER_ERASERS = [
     "complaints.services.forget_customer",

@@ -4,10 +4,15 @@ A rate is a numerator and a denominator, so it rolls up by adding; its value is 
 unrounded fraction.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
+from typing import Any
 
 from crm.org.models import Office
 from customers.queries import Period, Retention, retention_by_office
+from delivery.quality.figures import Span, counts_of
+from delivery.quality.rates import METRICS, Metric, Share
 
 RETENTION_TARGET = 0.80  # seed 000: 老客户维护率 ≥ 80 %
 NEW_CUSTOMER_TARGET = 0.50  # seed 000: 新客户开发率 ≥ 50 %
@@ -64,3 +69,18 @@ def new_customer_rate(office: Office, base: Period, current: Period) -> Rate:
 
 KPIS = {"retention_rate": retention_rate, "new_customer_rate": new_customer_rate}
 RATES = {"retention_rate": retention_of, "new_customer_rate": new_customers_of}
+
+
+def _of_delivery(metric: Metric) -> Callable[[Office, date, date], tuple[Share, Any]]:
+    """A metric of delivery for an office and days of acceptance, and its target as a
+    fraction (or per so many, as the metric)."""
+
+    def read(office: Office, first: date, last: date) -> tuple[Share, Any]:
+        share = metric.share(counts_of(office, Span(first, last)))
+        target = metric.target
+        return share, target / 100 if target and share.per == 1 else target
+
+    return read
+
+
+QUALITY = {metric.name: _of_delivery(metric) for metric in METRICS}

@@ -108,7 +108,9 @@ def take_in(batch: Import, run: Run, source: SourceFile, chunk: list[Record]) ->
         + refused,
         batch_size=2000,
     )
+    counts = {n: batch.counts.get(n, 0) + add for n, add in loaded.counts.items()}
     Import.objects.filter(pk=batch.pk).update(
+        counts=batch.counts | counts,
         rows=F("rows") + len(chunk),
         imported=F("imported") + len(loaded.imported),
         duplicates=F("duplicates")
@@ -169,4 +171,5 @@ def summary(batch: Import) -> dict:
         "duplicates": batch.duplicates,
         "rejected": batch.rejected,
         "customers_created": batch.created_rows,
+        **batch.counts,
     }

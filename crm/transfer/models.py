@@ -105,6 +105,7 @@ class Import(models.Model):
     created_rows = models.BigIntegerField(
         default=0
     )  # of the target's parent: customers
+    counts = models.JSONField(default=dict)  # what else the target counts
     created_at = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(null=True)
 

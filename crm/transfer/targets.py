@@ -41,6 +41,15 @@ REASONS = {
     "paid": _("is more than the amount"),
     "not_positive": _("must be more than zero"),
     "closed": _("is a merged or erased customer"),
+    "check_digit": _("has a wrong check digit: a digit is mistyped"),
+    "other_carrier": _(
+        "is no waybill of the postal service (S10, or thirteen digits): another carrier's?"
+    ),
+    "foreign_item": _("is no item that this office may change"),
+    "reference": _("has characters that no reference has"),
+    "moment": _("is not a date with a time; write 2026-11-21 09:30"),
+    "future": _("lies in the future"),
+    "rating": _("is no rating from 1 to 5"),
 }
 DATE_FORMS = (
     "%Y-%m-%d",
@@ -191,11 +200,13 @@ class Run:
 @dataclass(frozen=True)
 class Loaded:
     """What loading one chunk did. `imported` has the line numbers that went in,
-    `rejected` those that did not: (line, column, reason)."""
+    `rejected` those that did not: (line, column, reason); `counts` whatever else the
+    target counts, added up over the chunks."""
 
     imported: list[int]
     created: int
     rejected: list[tuple[int, str, str]] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -226,6 +237,9 @@ class Target:
     check_revert: Callable[[dict], None] | None = None  # Refused when it must stay
     capability: str = "transfer.import"
     home: Callable[[dict], str] | None = None
+    counts: dict[str, Any] = field(
+        default_factory=dict
+    )  # name in Loaded.counts → label
 
     def column(self, name: str) -> Column:
         return next(column for column in self.columns if column.name == name)

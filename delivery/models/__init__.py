@@ -1,9 +1,24 @@
 """The tables of delivery, one module a subject."""
 
 from delivery.models.care import CareRule
+from delivery.models.items import (
+    CAUSES,
+    NOT_HANDED_OVER,
+    Cause,
+    EventKey,
+    Flaw,
+    ItemEvent,
+    MailItem,
+    MailKey,
+    Method,
+    Outcome,
+    Reason,
+    Relation,
+)
 from delivery.models.people import CalendarFeed, Handover, VisitCapacity
 from delivery.models.reports import VisitDraft, VisitPhoto, VisitReport
 from delivery.models.rounds import Improvement, SurveyMember, SurveyRound
+from delivery.models.standards import DeliveryStandard, WorkDay
 from delivery.models.surveys import (
     Answer,
     Invitation,
@@ -11,20 +26,45 @@ from delivery.models.surveys import (
     Questionnaire,
     QuestionnaireVersion,
 )
+from delivery.models.tallies import (
+    CourierTally,
+    OfficeTally,
+    RouteTally,
+    ServiceCount,
+    TallyMark,
+)
 from delivery.models.visits import Visit, VisitPlan, VisitRule, VisitType, Way
 
 __all__ = [
     "Answer",
     "CalendarFeed",
     "CareRule",
+    "Cause",
+    "CourierTally",
+    "DeliveryStandard",
+    "EventKey",
+    "Flaw",
     "Handover",
     "Improvement",
     "Invitation",
+    "ItemEvent",
+    "MailItem",
+    "MailKey",
+    "Method",
+    "CAUSES",
+    "NOT_HANDED_OVER",
+    "OfficeTally",
+    "Outcome",
     "Question",
     "Questionnaire",
     "QuestionnaireVersion",
+    "Reason",
+    "Relation",
+    "RouteTally",
+    "ServiceCount",
     "SurveyMember",
     "SurveyRound",
+    "TallyMark",
     "Visit",
     "VisitCapacity",
     "VisitDraft",
@@ -34,4 +74,5 @@ __all__ = [
     "VisitRule",
     "VisitType",
     "Way",
+    "WorkDay",
 ]

@@ -1,0 +1,404 @@
+"""Metrics of delivery quality: one function each, whose docstring is the definition.
+
+Each takes summed counts (delivery.models.tallies.COUNTS, by name) of items that have
+reached their evaluation day, and gives a numerator and a denominator, so that it rolls up
+by adding. Items with an impossible sequence, and those an approved disturbance excuses,
+stand in neither. Source: domain.md 3.3.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+Counts = Mapping[str, int]
+FEWEST = 30  # below that no unit is ranked
+WEAK_SCANS = 0.95  # below that completeness a rate is marked as weak data
+Z = NormalDist().inv_cdf(0.975)
+
+
+@dataclass(frozen=True)
+class Share:
+    """A numerator and a denominator; `value` is the unrounded quotient times `per`."""
+
+    numerator: int
+    denominator: int
+    per: int = 1
+
+    @property
+    def value(self) -> float | None:
+        if not self.denominator:
+            return None
+        return self.per * self.numerator / self.denominator
+
+    @property
+    def percent(self) -> float | None:
+        return None if self.value is None else 100 * self.value / self.per
+
+    @property
+    def is_few(self) -> bool:
+        return self.denominator < FEWEST
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Wilson's 95 % interval of the share, in percent."""
+        n = self.denominator
+        if not n:
+            return None
+        p = min(self.numerator / n, 1)
+        middle = p + Z * Z / (2 * n)
+        half = Z * math.sqrt(p * (1 - p) / n + Z * Z / (4 * n * n))
+        low, high = ((middle + sign * half) / (1 + Z * Z / n) for sign in (-1, 1))
+        return 100 * max(low, 0), 100 * min(high, 1)
+
+
+def on_time_rate(counts: Counts) -> Share:
+    """Items delivered within their limit, of those that had one (准时率).
+
+    Not delivered, lost and returned count as not on time. 39 CFR 3055, EN 13850.
+    """
+    return Share(counts["on_time"], counts["limited"])
+
+
+def attempt_on_time_rate(counts: Counts) -> Share:
+    """Items whose first valid attempt, or delivery, came within their limit."""
+    return Share(counts["attempt_on_time"], counts["limited"])
+
+
+def delivered_72h_rate(counts: Counts) -> Share:
+    """Items delivered within 72 hours of acceptance, of all (72小时妥投率)."""
+    return Share(counts["in_72h"], counts["items"])
+
+
+def variance_plus_1(counts: Counts) -> Share:
+    """Items delivered within their limit and one day. 39 CFR 3055."""
+    return Share(counts["plus_1"], counts["limited"])
+
+
+def variance_plus_2(counts: Counts) -> Share:
+    """Items delivered within their limit and two days."""
+    return Share(counts["plus_2"], counts["limited"])
+
+
+def variance_plus_3(counts: Counts) -> Share:
+    """Items delivered within their limit and three days."""
+    return Share(counts["plus_3"], counts["limited"])
+
+
+def substantial_delay_rate(counts: Counts) -> Share:
+    """Items later than their limit and three days, or never delivered."""
+    return Share(counts["limited"] - counts["plus_3"], counts["limited"])
+
+
+def next_day_rate(counts: Counts) -> Share:
+    """Items within the first step of a two-step standard (universal service: 70 %)."""
+    return Share(counts["in_first"], counts["stepped"])
+
+
+def max_day_rate(counts: Counts) -> Share:
+    """Items within the second step of a two-step standard (universal service: 90 %)."""
+    return Share(counts["in_max"], counts["stepped"])
+
+
+def delivery_success_rate(counts: Counts) -> Share:
+    """Items delivered, of all (妥投率)."""
+    return Share(counts["delivered"], counts["items"])
+
+
+def first_attempt_rate(counts: Counts) -> Share:
+    """Items delivered at the first attempt, of those attempted (首次妥投率).
+
+    A failed attempt counts whether or not it was valid: a bad one earns nothing.
+    """
+    return Share(counts["first_attempt"], counts["attempted"])
+
+
+def attempt_rule_rate(counts: Counts) -> Share:
+    """Undelivered items with as many valid attempts as the standard wants, far enough
+    apart (two, 8 hours, 8:00 to 20:00), of undelivered ones. GB/T 27917 draft 2022."""
+    return Share(counts["undelivered_twice"], counts["undelivered"])
+
+
+def return_rate(counts: Counts) -> Share:
+    """Items that went back, of all (退回率)."""
+    return Share(counts["returned"], counts["items"])
+
+
+def address_return_rate(counts: Counts) -> Share:
+    """Items that went back because of their address, of all."""
+    return Share(counts["by_address"], counts["items"])
+
+
+def recipient_return_rate(counts: Counts) -> Share:
+    """Items that went back because of the recipient, of all."""
+    return Share(counts["by_recipient"], counts["items"])
+
+
+def wrongful_return_rate(counts: Counts) -> Share:
+    """Items that went back by our own mistake, of all (误退率)."""
+    return Share(counts["by_operator"], counts["items"])
+
+
+def loss_rate(counts: Counts) -> Share:
+    """Items confirmed lost, or neither delivered nor returned on their evaluation day
+    (limit and complete delay, 彻底延误), per 10,000. GB/T 27917.3."""
+    gone = counts["items"] - counts["delivered"] - counts["returned"]
+    return Share(gone, counts["items"], 10_000)
+
+
+def damage_rate(counts: Counts) -> Share:
+    """Items damaged, per 10,000 (损毁率)."""
+    return Share(counts["damaged"], counts["items"], 10_000)
+
+
+def shortage_rate(counts: Counts) -> Share:
+    """Items with contents missing, per 10,000 (短少率)."""
+    return Share(counts["shortage"], counts["items"], 10_000)
+
+
+def scan_completeness(counts: Counts) -> Share:
+    """Items with all mandatory events, of all; a ledger's item needs its two ends."""
+    return Share(counts["scanned"], counts["items"])
+
+
+def false_signing_rate(counts: Counts) -> Share:
+    """Confirmed false signings, of items delivered, per 10,000 (虚假签收率)."""
+    return Share(counts["false_signed"], counts["delivered"], 10_000)
+
+
+def requirement_fulfilment(counts: Counts) -> Share:
+    """Items whose customer's special requirement was met, of those with one (R-DLV-05)."""
+    return Share(counts["wanted_met"], counts["wanted"])
+
+
+def complaints_per_10k(counts: Counts) -> Share:
+    """Complaints registered, per 10,000 items (投诉率). EN 14012."""
+    return Share(counts.get("complaints", 0), counts["items"], 10_000)
+
+
+def upheld_complaints_per_10k(counts: Counts) -> Share:
+    """Complaints upheld, per 10,000 items."""
+    return Share(counts.get("upheld", 0), counts["items"], 10_000)
+
+
+def upheld_appeals_per_million(counts: Counts) -> Share:
+    """Appeals upheld by the regulator, per million items (有效申诉率)."""
+    return Share(counts.get("appeals_upheld", 0), counts["items"], 1_000_000)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """`which` names the items behind the figure: a filter of the list of items; `opposite`
+    those that spoil it. `target` is of `per`, None where the house has none."""
+
+    name: str
+    label: Any
+    share: Callable[[Counts], Share]
+    which: str = ""
+    spoilt: str = ""
+    target: float | None = None
+    is_low_good: bool = False
+
+
+METRICS = (
+    Metric("on_time_rate", _("On time"), on_time_rate, "on_time", "late", 90),
+    Metric(
+        "attempt_on_time_rate",
+        _("First attempt within the limit"),
+        attempt_on_time_rate,
+        "attempt_on_time",
+        "attempt_late",
+        90,
+    ),
+    Metric(
+        "delivered_72h_rate", _("Within 72 hours"), delivered_72h_rate, "in_72h", "", 80
+    ),
+    Metric("variance_plus_1", _("Limit + 1 day"), variance_plus_1, "plus_1"),
+    Metric("variance_plus_2", _("Limit + 2 days"), variance_plus_2, "plus_2"),
+    Metric("variance_plus_3", _("Limit + 3 days"), variance_plus_3, "plus_3"),
+    Metric(
+        "substantial_delay_rate",
+        _("Later than limit + 3 days"),
+        substantial_delay_rate,
+        "much_late",
+        is_low_good=True,
+    ),
+    Metric("next_day_rate", _("First step of two"), next_day_rate, "in_first", "", 70),
+    Metric("max_day_rate", _("Second step of two"), max_day_rate, "in_max", "", 90),
+    Metric(
+        "delivery_success_rate",
+        pgettext_lazy("rate", "Delivered"),
+        delivery_success_rate,
+        "delivered",
+        "undelivered",
+        98,
+    ),
+    Metric(
+        "first_attempt_rate",
+        _("At the first attempt"),
+        first_attempt_rate,
+        "first_attempt",
+        "later_attempt",
+        90,
+    ),
+    Metric(
+        "attempt_rule_rate",
+        _("Undelivered, and attempted as prescribed"),
+        attempt_rule_rate,
+        "undelivered_twice",
+        "undelivered_once",
+        100,
+    ),
+    Metric(
+        "return_rate",
+        pgettext_lazy("rate", "Returned"),
+        return_rate,
+        "returned",
+        is_low_good=True,
+    ),
+    Metric(
+        "address_return_rate",
+        _("Returned for the address"),
+        address_return_rate,
+        "by_address",
+        is_low_good=True,
+    ),
+    Metric(
+        "recipient_return_rate",
+        _("Returned for the recipient"),
+        recipient_return_rate,
+        "by_recipient",
+        is_low_good=True,
+    ),
+    Metric(
+        "wrongful_return_rate",
+        _("Returned by our mistake"),
+        wrongful_return_rate,
+        "by_operator",
+        is_low_good=True,
+    ),
+    Metric(
+        "loss_rate",
+        _("Lost, per 10,000"),
+        loss_rate,
+        "gone",
+        is_low_good=True,
+        target=5,
+    ),
+    Metric(
+        "damage_rate",
+        _("Damaged, per 10,000"),
+        damage_rate,
+        "damaged",
+        is_low_good=True,
+        target=5,
+    ),
+    Metric(
+        "shortage_rate",
+        _("Contents short, per 10,000"),
+        shortage_rate,
+        "shortage",
+        is_low_good=True,
+    ),
+    Metric(
+        "false_signing_rate",
+        _("False signings, per 10,000 delivered"),
+        false_signing_rate,
+        "false_signed",
+        is_low_good=True,
+    ),
+    Metric(
+        "scan_completeness",
+        _("Completely scanned"),
+        scan_completeness,
+        "scanned",
+        "unscanned",
+        95,
+    ),
+    Metric(
+        "requirement_fulfilment",
+        _("Customers' requirements met"),
+        requirement_fulfilment,
+        "wanted_met",
+        "wanted_unmet",
+        100,
+    ),
+    Metric(
+        "complaints_per_10k",
+        _("Complaints, per 10,000"),
+        complaints_per_10k,
+        is_low_good=True,
+    ),
+    Metric(
+        "upheld_complaints_per_10k",
+        _("Complaints upheld, per 10,000"),
+        upheld_complaints_per_10k,
+        is_low_good=True,
+    ),
+    Metric(
+        "upheld_appeals_per_million",
+        _("Appeals upheld, per million"),
+        upheld_appeals_per_million,
+        is_low_good=True,
+        target=0.2,
+    ),
+)
+BY_NAME = {metric.name: metric for metric in METRICS}
+
+
+def percentile(histogram: Mapping[int, int], percent: float) -> int | None:
+    """Transit days that `percent` of the delivered do not exceed: the nearest rank.
+
+    Exact: the histogram's classes are whole days (those over 999 count as 999).
+    """
+    total = sum(histogram.values())
+    rank, seen = math.ceil(percent / 100 * total), 0
+    for days in sorted(histogram):
+        seen += histogram[days]
+        if seen >= rank:
+            return days
+    return None
+
+
+def tail_ratio(histogram: Mapping[int, int]) -> float | None:
+    """P95 ÷ P50 of the transit days: how long the tail is."""
+    middle, tail = percentile(histogram, 50), percentile(histogram, 95)
+    return tail / middle if middle and tail is not None else None
+
+
+def route_cv(histogram: Mapping[int, int]) -> float | None:
+    """Coefficient of variation of the transit days: how steady a route is (R-DLV-13)."""
+    total = sum(histogram.values())
+    if total < 2:
+        return None
+    mean = sum(days * n for days, n in histogram.items()) / total
+    spread = sum(n * (days - mean) ** 2 for days, n in histogram.items()) / (total - 1)
+    return math.sqrt(spread) / mean if mean else None
+
+
+STAGES = ("origin", "transport", "dest", "delivery")
+
+
+def stage_hours(counts: Counts) -> dict[str, float] | None:
+    """Mean hours of the four stages of items whose stages are all known; they add up to
+    the mean transit time of these items. 72-hour bulletin 2024."""
+    if not counts["staged"]:
+        return None
+    return {name: counts[f"{name}_minutes"] / 60 / counts["staged"] for name in STAGES}
+
+
+def mean_rating(total: int, count: int) -> float | None:
+    return total / count if count else None
+
+
+def merged(histograms: Sequence[Mapping[int, int]]) -> dict[int, int]:
+    """Histograms of several days or offices as one."""
+    found: dict[int, int] = {}
+    for histogram in histograms:
+        for days, items in histogram.items():
+            found[days] = found.get(days, 0) + items
+    return found
