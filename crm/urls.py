@@ -15,6 +15,7 @@ urlpatterns = [
     path("complaints/", include("complaints.urls")),
     path("", include("complaints.call_urls")),
     path("visits/", include("delivery.urls")),
+    path("quality/", include("delivery.quality.urls")),
     path("", include("delivery.survey_urls")),
     path("api/v1/", include("crm.api_urls")),
 ]

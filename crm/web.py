@@ -116,6 +116,8 @@ MENU = (
         _("Improvements"), "delivery:improvements", "trending-up", "survey.manage"
     ),
     MenuEntry(_("Hand-overs"), "delivery:handovers", "handshake", "handover.view"),
+    MenuEntry(_("Delivery quality"), "quality:board", "package-check", "delivery.view"),
+    MenuEntry(_("Mail items"), "quality:items", "package-search", "item.view"),
     MenuEntry(_("Alerts"), "customers:alerts", "bell-ring", "alert.view"),
     MenuEntry(_("Take a call"), "complaints:new", "headset", "complaint.create"),
     MenuEntry(_("Work orders"), "complaints:list", "inbox", "complaint.view"),
@@ -249,13 +251,16 @@ def keyset_page(
     *,
     cap: int | None = TOTAL_CAP,
     key_field: str = "pk",
+    read_key: Callable[[str], tuple | None] | None = None,
+    write_key: Callable[[Any], str] | None = None,
 ) -> Page:
     """Rows ordered by two `columns` (the last unique) behind the row whose `key_field`,
     a number, is `after`.
 
     Flat at any depth; a minus before both columns orders backwards. The address carries a
     number, never a name. The total is counted up to `cap`, or whole without one (a list
-    behind a figure). Cost: two queries, three behind the first page.
+    behind a figure). Where no number names a row, `read_key` gives the two values from
+    the address and `write_key` writes them. Cost: two queries, three behind the first page.
     """
     backwards = columns[0].startswith("-")
     if any(column.startswith("-") != backwards for column in columns):
@@ -264,19 +269,20 @@ def keyset_page(
     counted = queryset.order_by()
     total = counted[: cap + 1].count() if cap else counted.count()
     rows_from = queryset
-    is_number = after.isascii() and after.isdigit() and len(after) < 19
-    key = (
-        queryset.filter(**{key_field: after}).values_list(*names).first()
-        if is_number
-        else None
-    )
+    if read_key:
+        key = read_key(after)
+    elif after.isascii() and after.isdigit() and len(after) < 19:
+        key = queryset.filter(**{key_field: after}).values_list(*names).first()
+    else:
+        key = None
     if key:
         rows_from = queryset.filter(_beyond(names, key, backwards))
     rows = list(rows_from.order_by(*columns)[: PAGE_ROWS + 1])
     next_key = ""
     if len(rows) > PAGE_ROWS:
         rows.pop()
-        next_key = str(getattr(rows[-1], key_field))
+        last = rows[-1]
+        next_key = write_key(last) if write_key else str(getattr(last, key_field))
     is_capped = cap is not None and total > cap
     return Page(rows, next_key, key is not None, min(total, cap or total), is_capped)
 

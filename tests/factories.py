@@ -32,6 +32,7 @@ from crm.jobs.running import run_inline
 from crm.org import holidays
 from crm.org.models import CalendarDay, Office, WorkWindow
 from crm.org.queries import calendar_of
+from crm.transfer.targets import Run
 from customers.grade_runs import save_scheme, start_run
 from customers.grading import PRESETS
 from customers.models import (
@@ -59,6 +60,8 @@ from delivery.models import (
     SurveyRound,
     Visit,
 )
+from delivery.quality import item_import
+from delivery.quality.waybills import check_digit
 from delivery.visits import request_visit
 
 PASSWORD = "a-long-password-1"
@@ -82,6 +85,8 @@ class Cast:
     xie: User  # the second one
     tang: User  # auditor
     shen: User  # quality checker
+    guo: User  # inspector
+    jing: User  # finance
     mei: User  # next door
 
     def of_role(self, role: str) -> User:
@@ -96,6 +101,8 @@ class Cast:
             Role.SECURITY_ADMIN: self.liang,
             Role.AUDITOR: self.tang,
             Role.QUALITY_CHECKER: self.shen,
+            Role.INSPECTOR: self.guo,
+            Role.FINANCE: self.jing,
         }
         return names[Role(role)]
 
@@ -140,6 +147,8 @@ def cast() -> Cast:
         xie=user("xie", ("security_admin", hubei)),
         tang=user("tang", ("auditor", wuhan)),
         shen=user("shen", ("quality_checker", wuhan)),
+        guo=user("guo", ("inspector", wuhan)),
+        jing=user("jing", ("finance", wuhan)),
         mei=user("mei", *next_door),
     )
 
@@ -229,6 +238,20 @@ def task(about: Customer, assignee: User | None) -> Task:
         assignee=assignee,
         source=f"test:{next(numbers)}",
     )
+
+
+def waybill(serial: int) -> str:
+    digits = f"{serial:08d}"
+    return f"EA{digits}{check_digit(digits)}CN"
+
+
+def item(where: Office, accepted_at: str = "2026-10-12T09:00+08:00", **cells) -> str:
+    """An item of a ledger of this office; its waybill."""
+    number = waybill(next(numbers))
+    columns = ["waybill", "accepted_at", *cells]
+    line = [2, number, accepted_at, *cells.values()]
+    item_import.load(Run(where, 0), [line], columns)
+    return number
 
 
 def visit(customer: Customer, days: int = 10, **facts) -> Visit:

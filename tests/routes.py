@@ -54,6 +54,7 @@ class Route:
     is_national: bool = False  # needs a posting at the top, which the cast has not
 
 
+SEE_ITEMS = "agent handler supervisor inspector"
 ROUTES = {
     "home": Route("any"),
     "health": Route("open"),
@@ -284,6 +285,14 @@ ROUTES = {
     ),
     "delivery:handovers": Route("handover.view"),
     "delivery:handover": Route("handover.view", of="handover"),
+    "quality:board": Route("delivery.view"),
+    "quality:routes": Route("delivery.view"),
+    "quality:premium": Route("standard.view"),
+    "quality:items": Route("item.view"),
+    "quality:item": Route("item.view", of="item", rows_for=SEE_ITEMS),
+    "quality:for_customer": Route("customer.view", of="customer"),
+    "quality:standards": Route("standard.view"),
+    "quality:standard": Route("standard.view", is_lost=True),
     "complaints:texts": Route("text.keep"),
     "complaints:text_remove": Route("text.keep", "post", "block", "supervisor"),
     "complaints:text_ban": Route("text.share", "post"),
@@ -476,6 +485,7 @@ def things(cast, where, owner, agent) -> dict:
         "survey_member": {"pk": asked.members.first().pk},
         "improvement_step": {"pk": better.pk, "what": "do"},
         "handover": {"pk": handover.pk},
+        "item": {"waybill": make.item(where)},
         "call": {"token": open_call(by=agent, office=where).token},
         "feedback": {"pk": make.feedback(agent, where).pk},
         "check": {"pk": check.pk},
@@ -597,6 +607,7 @@ MISSING = {
         {"pk": 99999999},
     ),
     "verdict": {"pk": 99999999, "what": "delivered"},
+    "item": {"waybill": "EA000000000CN"},
     "visit_become": {"pk": 99999999, "what": "opportunity"},
     "visit_step": {"pk": 99999999, "what": "miss"},
     "improvement_step": {"pk": 99999999, "what": "do"},

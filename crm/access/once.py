@@ -23,6 +23,17 @@ def once(request: AuthedRequest, act: Callable[[], str]) -> str:
     return once_for(request.user, token, act)
 
 
+def answered(request: AuthedRequest) -> str:
+    """What this form's token was answered with, if it came before: asked first where the
+    form itself would refuse the same thing twice."""
+    try:
+        token = uuid.UUID(request.POST.get("token", ""))
+    except ValueError:
+        return ""
+    known = Submission.objects.filter(token=token, user=request.user)
+    return known.values_list("answer", flat=True).first() or ""
+
+
 def once_for(user: User, token: uuid.UUID, act: Callable[[], str]) -> str:
     """As `once`, for a token that came otherwise: the API's Idempotency-Key."""
     with transaction.atomic():

@@ -16,6 +16,8 @@ class Role(models.TextChoices):
     ANALYST = "analyst", _("Analyst")
     IMPORTER = "importer", _("Import operator")
     QUALITY_CHECKER = "quality_checker", _("Quality checker")
+    INSPECTOR = "inspector", _("Inspector")
+    FINANCE = "finance", _("Finance")
     SYSTEM_ADMIN = "system_admin", _("System administrator")
     SECURITY_ADMIN = "security_admin", _("Security administrator")
     AUDITOR = "auditor", _("Auditor")
@@ -109,6 +111,12 @@ CAPABILITIES: dict[str, set[Role]] = {
     "survey.manage": {S},
     "survey.call": {A, S},
     "improvement.see": {A, H, M, S, Q},  # what one sees to oneself
+    "delivery.view": {S, Role.ANALYST},
+    "item.view": {A, H, M, S, Role.INSPECTOR},
+    "item.lookup": {A},  # any waybill by its whole number, audited
+    "item.export": {S},
+    "standard.view": {H, S, Role.ANALYST, Role.INSPECTOR},
+    "standard.edit": {S},
     "handover.view": {M, S},
     "handover.start": {S},
     "hook.manage": {Role.SYSTEM_ADMIN},

@@ -45,6 +45,8 @@ CAST = [
     ("auditor", "唐平", "auditor", "420000"),
     ("manager.yichang", "韩雪", "manager", "420500"),
     ("manager2.wuhan", "周敏", "manager", "420100"),
+    ("inspector.hubei", "郭建", "inspector", "420000"),
+    ("finance.hubei", "何静", "finance", "420000"),
 ]
 REQUESTS = {
     "pickup_dispatch": "客户有两箱资料待寄，要求今天下午上门揽收。",

@@ -14,6 +14,7 @@ from crm.audit import services as audit
 from crm.dashboards import retention
 from crm.demo import (
     grading,
+    items,
     names,
     orders,
     province,
@@ -61,6 +62,7 @@ def seed() -> dict[str, int]:
     watch.seed(rng, offices[province.PROVINCE[0]], users)
     visits.seed(rng, customers, users, offices)
     surveys.seed(rng, users, offices)
+    made = items.seed(rng, offices, users, customers)
     base, current = retention.default_periods(today)
     for earlier in range(retention.TREND_POINTS):
         root = offices[province.PROVINCE[0]]
@@ -73,6 +75,7 @@ def seed() -> dict[str, int]:
         "customers": len(customers),
         "usage_lines": lines,
         "complaints": complaints,
+        "items": made,
     }
 
 

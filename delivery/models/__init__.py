@@ -18,7 +18,7 @@ from delivery.models.items import (
 from delivery.models.people import CalendarFeed, Handover, VisitCapacity
 from delivery.models.reports import VisitDraft, VisitPhoto, VisitReport
 from delivery.models.rounds import Improvement, SurveyMember, SurveyRound
-from delivery.models.standards import DeliveryStandard, WorkDay
+from delivery.models.standards import DeliveryStandard, PremiumRoute, WorkDay
 from delivery.models.surveys import (
     Answer,
     Invitation,
@@ -55,6 +55,7 @@ __all__ = [
     "NOT_HANDED_OVER",
     "OfficeTally",
     "Outcome",
+    "PremiumRoute",
     "Question",
     "Questionnaire",
     "QuestionnaireVersion",

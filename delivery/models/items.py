@@ -3,7 +3,8 @@
 Source: domain.md 3.2, R-DLV-08, R-DLV-17.
 """
 
-from datetime import date
+from datetime import date, datetime
+from typing import Self
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -108,6 +109,9 @@ class ItemQuerySet(ScopedQuerySet):
             & Q(customer__manager=user)
         )
 
+    def of_courier(self, code: str) -> Self:
+        return self.filter(Q(e_courier=code) | Q(e_courier="", courier=code))
+
 
 class MailItem(models.Model):
     """One item: what ledgers said of it, what its events say, and how it counts.
@@ -198,6 +202,48 @@ class MailItem(models.Model):
     @property
     def is_accepted(self) -> bool:
         return self.accepted_on != NOT_HANDED_OVER
+
+    @property
+    def accepted(self) -> datetime | None:
+        return self.e_accepted_at or self.accepted_at
+
+    @property
+    def delivered(self) -> datetime | None:
+        return self.e_delivered_at or self.delivered_at
+
+    @property
+    def returned(self) -> datetime | None:
+        return self.e_returned_at or self.returned_at
+
+    @property
+    def who_delivers(self) -> str:
+        return self.e_courier or self.courier
+
+    @property
+    def went_wrong(self) -> str:
+        found = self.e_outcome or self.outcome
+        return str(Outcome(found).label) if found else ""
+
+    @property
+    def handed_out(self) -> str:
+        found = self.e_method or self.method
+        return str(Method(found).label) if found else ""
+
+    @property
+    def state_word(self) -> str:
+        if self.delivered:
+            return str(_("Delivered"))
+        if self.returned:
+            return str(_("Returned"))
+        if (self.e_outcome or self.outcome) == Outcome.LOST:
+            return str(Outcome.LOST.label)
+        return str(_("On its way") if self.is_accepted else _("Not handed over"))
+
+    @property
+    def tone(self) -> str:
+        if self.delivered:
+            return "ok" if self.due_at and self.delivered <= self.due_at else "warn"
+        return "bad" if self.returned or self.went_wrong else "info"
 
 
 class MailKey(models.Model):

@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import F, Func, Q
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from crm.access.models import User
 from delivery.models.items import Relation
@@ -161,3 +162,41 @@ class WorkDay(models.Model):
 
     def __str__(self) -> str:
         return f"{self.day} {self.ordinal}"
+
+
+class PremiumRoute(models.Model):
+    """A route that is watched by itself (精品路线): R-DLV-09, R-DLV-13."""
+
+    name = models.CharField(_("name"), max_length=60, blank=True)
+    from_region = models.CharField(pgettext_lazy("route", "from"), max_length=40)
+    to_region = models.CharField(pgettext_lazy("route", "to"), max_length=40)
+    target = models.DecimalField(
+        _("target on time, %"),
+        max_digits=5,
+        decimal_places=2,
+        default=95,
+        validators=PERCENT,
+    )
+    most_cv = models.DecimalField(
+        _("coefficient of variation at most"),
+        max_digits=4,
+        decimal_places=2,
+        default="0.50",
+        validators=[MinValueValidator(0), MaxValueValidator(5)],
+    )
+    made_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+
+    class Meta:
+        ordering = ["from_region", "to_region"]
+        constraints = [
+            models.UniqueConstraint(
+                name="premium_route_once", fields=["from_region", "to_region"]
+            ),
+            models.CheckConstraint(
+                name="premium_route_numbers",
+                condition=Q(target__range=(0, 100), most_cv__range=(0, 5)),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or f"{self.from_region} → {self.to_region}"

@@ -28,7 +28,7 @@ from delivery.quality.rates import (
 
 SERVICE = ("complaints", "upheld", "appeals", "appeals_upheld")
 SUMS: dict[str, Any] = {name: Sum(name, default=0) for name in COUNTS}
-NOTHING = dict.fromkeys((*COUNTS, *SERVICE), 0)
+NOTHING = dict.fromkeys((*COUNTS, *SERVICE, "unripe"), 0)
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,10 @@ class Figure:
         return share.percent if share.per == 1 else share.value
 
     @property
+    def spoilt(self) -> int:
+        return self.share.denominator - self.share.numerator
+
+    @property
     def is_met(self) -> bool | None:
         if self.value is None or self.metric.target is None:
             return None
@@ -73,25 +77,19 @@ class Figure:
 
 def counts_of(office: Office, span: Span) -> dict[str, int]:
     """Sums of an office with all below it. Two queries."""
-    rows = span.of(OfficeTally.objects.filter(office=office))
-    return (
-        rows.filter(span.ripe).aggregate(**SUMS) | _service([office], span)[office.pk]
-    )
-
-
-def unripe(office: Office, span: Span) -> int:
-    """Items accepted in these days that have not reached their evaluation day."""
-    rows = span.of(OfficeTally.objects.filter(office=office))
-    return rows.exclude(span.ripe).aggregate(n=Sum("items", default=0))["n"]
+    return counts_by_office([office], span)[office.pk]
 
 
 def counts_by_office(
     offices: Iterable[Office], span: Span
 ) -> dict[int, dict[str, int]]:
-    """Sums of several offices, each with all below it. Two queries."""
+    """Sums of several offices, each with all below it: COUNTS, complaints and appeals,
+    and how many items are `unripe`, not evaluated yet. Two queries."""
     units = list(offices)
-    rows = span.of(OfficeTally.objects.filter(office__in=units)).filter(span.ripe)
-    summed = rows.order_by().values("office").annotate(**SUMS)
+    rows = span.of(OfficeTally.objects.filter(office__in=units)).order_by()
+    sums = {name: Sum(name, filter=span.ripe, default=0) for name in COUNTS}
+    later = Sum("items", filter=~span.ripe, default=0)
+    summed = rows.values("office").annotate(unripe=later, **sums)
     found = {row.pop("office"): row for row in summed}
     service = _service(units, span)
     return {

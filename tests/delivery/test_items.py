@@ -29,10 +29,11 @@ from delivery.models import (
 )
 from delivery.quality import item_import, rates
 from delivery.quality.again import ask_for_reckoning
-from delivery.quality.figures import Span, counts_of, histogram, unripe
+from delivery.quality.figures import Span, counts_of, histogram
 from delivery.quality.marks import Mark
 from delivery.quality.reckoning import spans
-from delivery.quality.waybills import check_digit, trouble_with
+from delivery.quality.waybills import trouble_with
+from tests import factories as make
 
 OLIST = Path(__file__).resolve().parents[3] / "shared/data/olist"
 NEEDS_OLIST = pytest.mark.skipif(not OLIST.is_dir(), reason="not distributed with us")
@@ -129,11 +130,6 @@ EVENT_HEAD = [
 ]
 
 
-def waybill(serial: int) -> str:
-    digits = f"{serial:08d}"
-    return f"EA{digits}{check_digit(digits)}CN"
-
-
 def as_csv(head: list[str], rows: list[tuple]) -> bytes:
     out = io.StringIO()
     writer = csv.writer(out)
@@ -182,7 +178,7 @@ def reasons(batch: Import) -> set[str]:
     return set(RejectedRow.objects.filter(batch=batch).values_list("reason", flat=True))
 
 
-W = waybill(1)
+W = make.waybill(1)
 
 
 # --- standards --------------------------------------------------------------------------
@@ -233,7 +229,7 @@ def test_working_days_begin_behind_the_last_collection(
 
 def test_a_two_step_standard_and_the_most_particular_one(cast):
     """Letters within a city: 70 % next day, 90 % within two; express there has 24 hours."""
-    first, second, third = waybill(2), waybill(3), waybill(4)
+    first, second, third = make.waybill(2), make.waybill(3), make.waybill(4)
     items(
         cast.wuhan,
         (first, "2026-10-12 09:00", "", "2026-10-13 20:00", "函件", "same_city", ""),
@@ -338,8 +334,15 @@ def test_returns_are_split_by_their_cause(cast):
     rows = []
     for number, reason in ((2, "unknown"), (3, "refused"), (4, "ours")):
         rows += [
-            (waybill(number), "ACCEPTED", "2026-10-12 09:00"),
-            (waybill(number), "RETURN_STARTED", "2026-10-14 09:00", "", "", reason),
+            (make.waybill(number), "ACCEPTED", "2026-10-12 09:00"),
+            (
+                make.waybill(number),
+                "RETURN_STARTED",
+                "2026-10-14 09:00",
+                "",
+                "",
+                reason,
+            ),
         ]
     events(cast.wuhan, *rows)
     run_inline(enqueue("delivery.tally"))
@@ -428,7 +431,7 @@ def test_only_ripe_items_are_judged(cast):
     run_inline(enqueue("delivery.tally"))
     early = Span(OCTOBER.first, OCTOBER.last, at=date(2026, 10, 21))
     assert counts_of(cast.wuhan, early)["items"] == 0
-    assert unripe(cast.wuhan, early) == 1
+    assert counts_of(cast.wuhan, early)["unripe"] == 1
     assert counts_of(cast.wuhan, OCTOBER)["items"] == 1
 
 
@@ -440,7 +443,7 @@ def _story() -> list[tuple[str, tuple]]:
     rng = Random(7)
     story: list[tuple[str, tuple]] = []
     for serial in range(12):
-        number, day = waybill(serial), 1 + rng.randrange(28)
+        number, day = make.waybill(serial), 1 + rng.randrange(28)
         accepted = f"2026-{9 + serial % 2:02d}-{day:02d} 09:00"
         product = rng.choice(["特快", "包裹", ""])
         story.append(("items", (number, accepted, "", "", product, "", "")))
@@ -498,7 +501,7 @@ def test_any_order_cut_and_repetition_give_the_same_tallies(cast, seed, monkeypa
 
 def test_an_interrupted_import_goes_on_where_it_stood(cast, monkeypatch):
     rows = [
-        (waybill(n), f"2026-10-{1 + n % 28:02d} 09:00", "", "", "", "", "")
+        (make.waybill(n), f"2026-10-{1 + n % 28:02d} 09:00", "", "", "", "", "")
         for n in range(10)
     ]
     monkeypatch.setattr(importing, "CHUNK", 3)
@@ -542,11 +545,11 @@ def test_bad_rows_get_a_clear_answer_each(cast):
         [
             ("SF1234567890123", good, "", ""),
             ("EA000000010CN", good, "", ""),
-            (waybill(1), "yesterday", "", ""),
-            (waybill(2), ahead, "", ""),
-            (waybill(3), good, "999999", ""),
-            (waybill(4), good, cast.yichang.code, ""),
-            (waybill(5), good, "", "nobody"),
+            (make.waybill(1), "yesterday", "", ""),
+            (make.waybill(2), ahead, "", ""),
+            (make.waybill(3), good, "999999", ""),
+            (make.waybill(4), good, cast.yichang.code, ""),
+            (make.waybill(5), good, "", "nobody"),
             ("1.23E+12", good, "", ""),
             ("", good, "", ""),
         ],
@@ -584,7 +587,7 @@ def test_an_import_of_items_is_taken_back(cast):
     batch = items(
         cast.wuhan,
         (W, "2026-10-12 09:00", "", "", "", "", ""),
-        (waybill(2), "2026-09-12 09:00", "", "", "", "", ""),
+        (make.waybill(2), "2026-09-12 09:00", "", "", "", "", ""),
     )
     events(cast.wuhan, *WAY)
     job = services.revert_import(batch, by=None).job

@@ -1,0 +1,174 @@
+"""Items of the demo province: a hundred days of ledgers, scans of the last weeks, one bad
+prefecture, one that sends too little to be ranked, premium routes."""
+
+import hashlib
+from datetime import datetime, time, timedelta
+from random import Random
+from typing import Any
+
+from django.utils.timezone import localdate, now
+
+from crm.access.models import User
+from crm.jobs.running import run_inline
+from crm.jobs.services import enqueue
+from crm.org.calendar import SHANGHAI
+from crm.org.models import Office
+from crm.transfer.models import SourceFile
+from crm.transfer.targets import Run
+from customers.models import Customer
+from delivery.models import PremiumRoute
+from delivery.quality import event_import, item_import
+from delivery.quality.waybills import check_digit
+
+DAYS = 100
+A_DAY = 90
+BAD, SMALL = "421100", "429006"  # Huanggang is slow; Tianmen sends next to nothing
+PRODUCTS = ("标快", "特快", "包裹", "函件")
+HOURS = {"特快": (10, 40), "标快": (20, 60), "包裹": (40, 110), "函件": (30, 100)}
+COLUMNS = [
+    *("waybill", "accepted_at", "delivered_at", "attempts", "returned_at"),
+    *("return_cause", "outcome", "product", "relation", "from_region", "to_region"),
+    *("customer", "accepting", "office", "courier", "method", "requirement"),
+    *("requirement_met", "ratings"),
+]
+EVENTS = ["event_id", "waybill", "code", "at", "office", "operator", "reason", "method"]
+STEPS = (
+    ("ACCEPTED", 0.0),
+    ("ORIGIN_OUT", 0.2),
+    ("DEST_IN", 0.7),
+    ("OUT_FOR_DELIVERY", 0.9),
+)
+
+
+def seed(
+    rng: Random,
+    offices: dict[str, Office],
+    users: dict[str, User],
+    customers: list[Customer],
+) -> int:
+    """Bring in the ledgers and scans as an import does; return how many items."""
+    root = offices["420000"]
+    places = _places(offices)
+    contract = [c.code for c in customers if c.manager_id == users["manager.wuhan"].pk]
+    rows: list[list] = []
+    scans: list[dict[str, Any]] = []
+    for serial in range(DAYS * A_DAY):
+        item = _item(rng, serial, places, contract[:8])
+        if item["at"] > now():
+            continue
+        rows.append([len(rows) + 2, *(item[name] for name in COLUMNS)])
+        if serial % 6 == 0:
+            scans += _scans(rng, item)
+    lines = [[n + 2, *(scan[name] for name in EVENTS)] for n, scan in enumerate(scans)]
+    for target, found, columns in (
+        (item_import, rows, COLUMNS),
+        (event_import, lines, EVENTS),
+    ):
+        digest = hashlib.sha256(target.__name__.encode()).hexdigest()
+        source = SourceFile.objects.create(office=root, sha256=digest)
+        target.load(Run(root, source.pk), found, columns)
+    for origin, goal in (("武汉", "宜昌"), ("武汉", "襄阳"), ("武汉", "黄冈")):
+        PremiumRoute.objects.create(from_region=origin, to_region=goal)
+    run_inline(enqueue("delivery.tally"))
+    return len(rows)
+
+
+def _places(offices: dict[str, Office]) -> list[tuple[str, str, list[str], int]]:
+    """(prefecture's code, place, codes of delivering offices, weight)."""
+    found = []
+    for code, office in offices.items():
+        if office.level != "prefecture" or office.kind != "bureau":
+            continue
+        outlets = [c for c, o in offices.items() if o.level == "outlet"]
+        own = [c for c in outlets if offices[c].path.startswith(office.path)]
+        weight = {"420100": 30, "420500": 10, "420600": 10, SMALL: 0}.get(code, 5)
+        found.append((code, office.name[:2], own or [code], weight))
+    return found
+
+
+def _item(
+    rng: Random, serial: int, places: list, contract: list[str]
+) -> dict[str, Any]:
+    weights = [place[3] for place in places]
+    origin, goal = rng.choices(places, weights, k=2)
+    if serial % 450 == 0:
+        goal = next(place for place in places if place[0] == SMALL)
+    day = localdate() - timedelta(days=DAYS - serial // A_DAY)
+    at = datetime.combine(day, time(8), SHANGHAI) + timedelta(
+        minutes=rng.randrange(600)
+    )
+    product = rng.choices(PRODUCTS, [4, 3, 2, 1])[0]
+    low, high = HOURS[product]
+    hours = rng.triangular(low, high, low + (high - low) * 0.3)
+    hours *= 0.45 if origin is goal else 1
+    hours *= 1.9 if goal[0] == BAD else 1
+    hours *= rng.choice((3, 4)) if rng.random() < 0.03 else 1
+    ends = at + timedelta(hours=hours)
+    ends = ends.replace(hour=8 + ends.hour % 12)  # nobody delivers at night
+    fate = rng.random()
+    is_open = fate < 0.006 or ends > now() or ends <= at
+    is_back = 0.006 <= fate < 0.02 and not is_open
+    attempts = 1 if rng.random() < (0.72 if goal[0] == BAD else 0.91) else 2
+    wants = rng.random() < 0.03
+    code = rng.choice(goal[2])
+    digits = f"{10_000_000 + serial:08d}"
+    item: dict[str, Any] = dict.fromkeys(COLUMNS, "")
+    item |= {
+        "at": at,
+        "ends": None if is_open or is_back else ends,
+        "hours": hours,
+        "waybill": f"EA{digits}{check_digit(digits)}CN",
+        "accepted_at": at.isoformat(),
+        "delivered_at": "" if is_open or is_back else ends.isoformat(),
+        "attempts": "" if is_open else str(attempts),
+        "returned_at": ends.isoformat() if is_back else "",
+        "return_cause": rng.choice(("address", "address", "recipient", "operator"))
+        if is_back
+        else "",
+        "outcome": "damaged" if fate > 0.9985 else "lost" if fate < 0.001 else "",
+        "product": product,
+        "relation": "same_city" if origin is goal else "province",
+        "from_region": origin[1],
+        "to_region": goal[1],
+        "accepting": origin[0],
+        "office": code,
+        "courier": f"{code}-K{1 + serial % 3}",
+        "method": rng.choices(("door", "station", "locker"), [6, 3, 1])[0],
+        "customer": rng.choice(contract) if contract and rng.random() < 0.06 else "",
+        "requirement": "工作日上班时间送达，本人签收" if wants else "",
+        "requirement_met": ("t" if rng.random() < 0.93 else "f") if wants else "",
+    }
+    if rng.random() < 0.1 and not is_open:
+        item["ratings"] = f"{{{rng.choices((5, 4, 3, 1), [6, 3, 1, 1])[0]}}}"
+    return item
+
+
+def _scans(rng: Random, item: dict[str, Any]) -> list[dict[str, Any]]:
+    """The scans of one item up to now; a few are impossible."""
+    ends = item["ends"] or item["at"] + timedelta(hours=item["hours"])
+    length = ends - item["at"]
+    steps = [(code, item["at"] + length * part) for code, part in STEPS]
+    if item["attempts"] == "2" and item["ends"]:
+        steps.append(("ATTEMPT_FAILED", ends - timedelta(hours=1)))
+    if item["ends"]:
+        steps.append(("DELIVERED", ends))
+    if rng.random() < 0.004:
+        steps.append(("DEST_IN", item["at"] - timedelta(days=1)))
+    found = []
+    for place, (code, at) in enumerate(steps):
+        if at > now():
+            continue
+        is_there = code in ("OUT_FOR_DELIVERY", "ATTEMPT_FAILED", "DELIVERED")
+        found.append(
+            {
+                "event_id": f"{item['waybill']}-{place}",
+                "waybill": item["waybill"],
+                "code": code,
+                "at": at.isoformat(),
+                "office": item["office"] if is_there else "",
+                "operator": item["courier"] if is_there else "",
+                "reason": "absent" if code == "ATTEMPT_FAILED" else "",
+                "method": item["method"] if code == "DELIVERED" else "",
+            }
+        )
+    return found

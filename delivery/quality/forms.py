@@ -1,0 +1,140 @@
+"""Questions to the figures and lists of delivery quality."""
+
+from datetime import date, timedelta
+from typing import Any
+
+from django import forms
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.utils.timezone import localdate
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext_lazy
+
+from crm.access.scoping import offices_of
+from customers.queries import FIRST_YEAR, LAST_YEAR
+from customers.seasons import month_span
+from delivery.models import DeliveryStandard, PremiumRoute
+from delivery.quality.figures import Span
+from delivery.quality.which import CHOICES
+
+MOST_DAYS = 400
+BOUNDS = [
+    MinValueValidator(date(FIRST_YEAR, 1, 1)),
+    MaxValueValidator(date(LAST_YEAR, 12, 31)),
+]
+
+
+def day(label: Any, *, required: bool = True) -> forms.DateField:
+    widget = forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
+    return forms.DateField(
+        label=label, widget=widget, validators=BOUNDS, required=required
+    )
+
+
+class SpanForm(forms.Form):
+    """Which office, which days of acceptance, which product."""
+
+    office = forms.ModelChoiceField(
+        queryset=None,
+        to_field_name="code",
+        label=gettext_lazy("Office"),
+        empty_label=None,
+    )
+    since = day(pgettext_lazy("items", "Accepted from"))
+    until = day(gettext_lazy("to"))
+    product = forms.CharField(
+        label=gettext_lazy("Product"), max_length=20, required=False
+    )
+
+    def __init__(self, data: Any, *, by: Any, roles: tuple[str, ...]) -> None:
+        offices = offices_of(by, *roles)
+        first, last = month_span(localdate().replace(day=1) - timedelta(days=1))
+        known = {"office": offices.values_list("code", flat=True).first() or ""}
+        known |= {"since": f"{first}", "until": f"{last}"}
+        given = {name: data[name] for name in self.base_fields if data.get(name)}
+        super().__init__({**known, **given})
+        self.fields["office"].queryset = offices
+
+    def clean(self) -> dict:
+        cleaned = super().clean() or {}
+        first, last = cleaned.get("since"), cleaned.get("until")
+        if first and last and last < first:
+            self.add_error("until", _("The period ends before it begins."))
+        elif first and last and (last - first).days > MOST_DAYS:
+            message = _("At most %(days)s days.") % {"days": MOST_DAYS}
+            self.add_error("until", message)
+        return cleaned
+
+    @property
+    def span(self) -> Span:
+        found = self.cleaned_data
+        return Span(found["since"], found["until"], found["product"])
+
+    @property
+    def address(self) -> str:
+        """The question as a link carries it: explicit days, never "last month"."""
+        found = self.cleaned_data
+        whole = f"office={found['office'].code}&since={found['since']}&until={found['until']}"
+        return whole + (f"&product={found['product']}" if found["product"] else "")
+
+
+class ItemFilter(SpanForm):
+    which = forms.ChoiceField(
+        label=gettext_lazy("Which"), choices=CHOICES, required=False
+    )
+    from_region = forms.CharField(required=False, max_length=40)
+    to_region = forms.CharField(required=False, max_length=40)
+    courier = forms.CharField(required=False, max_length=40)
+
+
+class StandardForm(forms.ModelForm):
+    class Meta:
+        model = DeliveryStandard
+        fields = [
+            *("product", "relation", "valid_from", "valid_until", "mode", "limit"),
+            *("cut_off", "first_days", "first_share", "max_days", "max_share"),
+            *("lost_days", "target", "attempts", "gap_hours", "opens", "closes"),
+            "source",
+        ]
+        widgets = {
+            "valid_from": forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
+            "valid_until": forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
+            **{
+                name: forms.TimeInput(format="%H:%M", attrs={"type": "time"})
+                for name in ("cut_off", "opens", "closes")
+            },
+        }
+
+    def clean(self) -> dict:
+        cleaned = super().clean() or {}
+        first, last = cleaned.get("valid_from"), cleaned.get("valid_until")
+        if first and last and last < first:
+            self.add_error("valid_until", _("This day lies before the first."))
+        low, high = cleaned.get("first_days"), cleaned.get("max_days")
+        if (low is None) is not (high is None):
+            missing = "first_days" if low is None else "max_days"
+            self.add_error(missing, _("Both steps, or neither."))
+        elif low is not None and high is not None and high < low:
+            self.add_error("max_days", _("The second step is not below the first."))
+        if first and "product" in cleaned and "relation" in cleaned:
+            self._refuse_overlap(cleaned, first, last)
+        opens, closes = cleaned.get("opens"), cleaned.get("closes")
+        if opens and closes and closes <= opens:
+            self.add_error("closes", _("The window ends before it begins."))
+        return cleaned
+
+    def _refuse_overlap(self, cleaned: dict, first: date, last: date | None) -> None:
+        others = DeliveryStandard.objects.filter(
+            product=cleaned["product"], relation=cleaned["relation"]
+        ).exclude(pk=self.instance.pk)
+        others = others.exclude(valid_until__lt=first)
+        if last:
+            others = others.exclude(valid_from__gt=last)
+        if other := others.first():
+            message = _("Another one holds from %(day)s on: end that one first.")
+            self.add_error("valid_from", message % {"day": other.valid_from})
+
+
+class RouteForm(forms.ModelForm):
+    class Meta:
+        model = PremiumRoute
+        fields = ["name", "from_region", "to_region", "target", "most_cv"]
