@@ -188,6 +188,7 @@ IMPORT_TARGETS = {
     "followups": "delivery.followup_import.TARGET",
     "items": "delivery.quality.item_import.TARGET",
     "items_by_days": "delivery.quality.item_import.BY_DAYS",
+    "pickups": "delivery.quality.pickup_import.TARGET",
     "item_events": "delivery.quality.event_import.TARGET",
 }
 

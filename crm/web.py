@@ -117,6 +117,8 @@ MENU = (
     ),
     MenuEntry(_("Hand-overs"), "delivery:handovers", "handshake", "handover.view"),
     MenuEntry(_("Delivery quality"), "quality:board", "package-check", "delivery.view"),
+    MenuEntry(_("Pickups"), "quality:pickups", "truck", "pickup.view"),
+    MenuEntry(_("Pickup assessment"), "quality:sheets", "receipt-text", "pickup.sheet"),
     MenuEntry(_("Mail items"), "quality:items", "package-search", "item.view"),
     MenuEntry(_("Alerts"), "customers:alerts", "bell-ring", "alert.view"),
     MenuEntry(_("Take a call"), "complaints:new", "headset", "complaint.create"),

@@ -38,7 +38,14 @@ from customers.models import (
     Organisation,
     SavedView,
 )
-from delivery.models import CareRule, Handover, Improvement, VisitPlan, VisitRule
+from delivery.models import (
+    CareRule,
+    Handover,
+    Improvement,
+    PickupSheet,
+    VisitPlan,
+    VisitRule,
+)
 from delivery.visit_log import add_photo
 from delivery.visit_log import log as log_visit
 from tests import factories as make
@@ -287,6 +294,13 @@ ROUTES = {
     "delivery:handover": Route("handover.view", of="handover"),
     "quality:board": Route("delivery.view"),
     "quality:routes": Route("delivery.view"),
+    "quality:pickups": Route("pickup.view"),
+    "quality:pickup_orders": Route("pickup.order"),
+    "quality:sheets": Route("pickup.sheet"),
+    "quality:sheet": Route("pickup.sheet", of="sheet"),
+    "quality:sheet_csv": Route("pickup.export", "post", "sheet"),
+    "quality:bulletin": Route("pickup.sheet", of="sheet"),
+    "quality:sheet_step": Route("pickup.sign", "post", "sheet_step"),
     "quality:premium": Route("standard.view"),
     "quality:items": Route("item.view"),
     "quality:item": Route("item.view", of="item", rows_for=SEE_ITEMS),
@@ -469,6 +483,9 @@ def things(cast, where, owner, agent) -> dict:
     handover = Handover.objects.create(
         office=where, giver=owner, taker=taker, reason="x", made_by=boss
     )
+    sheet = PickupSheet.objects.create(
+        office=where, first=localdate(), last=localdate(), payroll_month=localdate()
+    )
     return {
         "visit": {"pk": visit.pk},
         "visit_become": {"pk": done.pk, "what": "opportunity"},
@@ -486,6 +503,8 @@ def things(cast, where, owner, agent) -> dict:
         "improvement_step": {"pk": better.pk, "what": "do"},
         "handover": {"pk": handover.pk},
         "item": {"waybill": make.item(where)},
+        "sheet": {"pk": sheet.pk},
+        "sheet_step": {"pk": sheet.pk, "what": "sign"},
         "call": {"token": open_call(by=agent, office=where).token},
         "feedback": {"pk": make.feedback(agent, where).pk},
         "check": {"pk": check.pk},
@@ -603,11 +622,13 @@ MISSING = {
             "questionnaire",
             "survey_member",
             "handover",
+            "sheet",
         ],
         {"pk": 99999999},
     ),
     "verdict": {"pk": 99999999, "what": "delivered"},
     "item": {"waybill": "EA000000000CN"},
+    "sheet_step": {"pk": 99999999, "what": "sign"},
     "visit_become": {"pk": 99999999, "what": "opportunity"},
     "visit_step": {"pk": 99999999, "what": "miss"},
     "improvement_step": {"pk": 99999999, "what": "do"},

@@ -115,6 +115,13 @@ CAPABILITIES: dict[str, set[Role]] = {
     "item.view": {A, H, M, S, Role.INSPECTOR},
     "item.lookup": {A},  # any waybill by its whole number, audited
     "item.export": {S},
+    "pickup.view": {S, Role.ANALYST},
+    "pickup.order": {A, H, S, Role.INSPECTOR},
+    "pickup.sheet": {S, Role.FINANCE},
+    "pickup.propose": {S},
+    "pickup.base": {S, Role.FINANCE},
+    "pickup.sign": {S},  # not by who proposed
+    "pickup.export": {Role.FINANCE},
     "standard.view": {H, S, Role.ANALYST, Role.INSPECTOR},
     "standard.edit": {S},
     "handover.view": {M, S},

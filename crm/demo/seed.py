@@ -17,6 +17,7 @@ from crm.demo import (
     items,
     names,
     orders,
+    pickups,
     province,
     records,
     surveys,
@@ -63,6 +64,7 @@ def seed() -> dict[str, int]:
     visits.seed(rng, customers, users, offices)
     surveys.seed(rng, users, offices)
     made = items.seed(rng, offices, users, customers)
+    pickups.seed(rng, offices, users)
     base, current = retention.default_periods(today)
     for earlier in range(retention.TREND_POINTS):
         root = offices[province.PROVINCE[0]]

@@ -16,6 +16,12 @@ from delivery.models.items import (
     Relation,
 )
 from delivery.models.people import CalendarFeed, Handover, VisitCapacity
+from delivery.models.pickups import (
+    PickupLine,
+    PickupOrder,
+    PickupSheet,
+    PickupTally,
+)
 from delivery.models.reports import VisitDraft, VisitPhoto, VisitReport
 from delivery.models.rounds import Improvement, SurveyMember, SurveyRound
 from delivery.models.standards import DeliveryStandard, PremiumRoute, WorkDay
@@ -55,6 +61,10 @@ __all__ = [
     "NOT_HANDED_OVER",
     "OfficeTally",
     "Outcome",
+    "PickupLine",
+    "PickupOrder",
+    "PickupSheet",
+    "PickupTally",
     "PremiumRoute",
     "Question",
     "Questionnaire",

@@ -18,6 +18,7 @@ from django.utils.timezone import localdate
 from crm.org.models import Office
 from delivery.models import OfficeTally, ServiceCount
 from delivery.models.tallies import COUNTS
+from delivery.quality import pickups
 from delivery.quality.rates import (
     METRICS,
     WEAK_SCANS,
@@ -76,7 +77,7 @@ class Figure:
 
 
 def counts_of(office: Office, span: Span) -> dict[str, int]:
-    """Sums of an office with all below it. Two queries."""
+    """Sums of an office with all below it. Three queries."""
     return counts_by_office([office], span)[office.pk]
 
 
@@ -84,7 +85,7 @@ def counts_by_office(
     offices: Iterable[Office], span: Span
 ) -> dict[int, dict[str, int]]:
     """Sums of several offices, each with all below it: COUNTS, complaints and appeals,
-    and how many items are `unripe`, not evaluated yet. Two queries."""
+    pickups due, and how many items are `unripe`, not evaluated yet. Three queries."""
     units = list(offices)
     rows = span.of(OfficeTally.objects.filter(office__in=units)).order_by()
     sums = {name: Sum(name, filter=span.ripe, default=0) for name in COUNTS}
@@ -92,6 +93,10 @@ def counts_by_office(
     summed = rows.values("office").annotate(unripe=later, **sums)
     found = {row.pop("office"): row for row in summed}
     service = _service(units, span)
+    collected = pickups.counts_by_office(units, span.first, span.last)
+    for unit in units:
+        service[unit.pk]["pickups_due"] = collected[unit.pk].due
+        service[unit.pk]["pickups_timely"] = collected[unit.pk].timely
     return {
         unit.pk: NOTHING | found.get(unit.pk, {}) | service[unit.pk] for unit in units
     }

@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
 from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
@@ -12,7 +13,12 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from crm.access.scoping import offices_of
 from customers.queries import FIRST_YEAR, LAST_YEAR
 from customers.seasons import month_span
-from delivery.models import DeliveryStandard, PremiumRoute
+from delivery.models import (
+    DeliveryStandard,
+    PickupLine,
+    PickupSheet,
+    PremiumRoute,
+)
 from delivery.quality.figures import Span
 from delivery.quality.which import CHOICES
 
@@ -47,12 +53,14 @@ class SpanForm(forms.Form):
 
     def __init__(self, data: Any, *, by: Any, roles: tuple[str, ...]) -> None:
         offices = offices_of(by, *roles)
+        units = list(offices)  # COST: asked once for the default and the choices
         first, last = month_span(localdate().replace(day=1) - timedelta(days=1))
-        known = {"office": offices.values_list("code", flat=True).first() or ""}
+        known = {"office": units[0].code if units else ""}
         known |= {"since": f"{first}", "until": f"{last}"}
         given = {name: data[name] for name in self.base_fields if data.get(name)}
         super().__init__({**known, **given})
         self.fields["office"].queryset = offices
+        self.fields["office"].choices = [(unit.code, str(unit)) for unit in units]
 
     def clean(self) -> dict:
         cleaned = super().clean() or {}
@@ -138,3 +146,77 @@ class RouteForm(forms.ModelForm):
     class Meta:
         model = PremiumRoute
         fields = ["name", "from_region", "to_region", "target", "most_cv"]
+
+
+class OrderFilter(SpanForm):
+    class Which(models.TextChoices):
+        DUE = "due", pgettext_lazy("pickup", "Due")
+        TIMELY = "timely", pgettext_lazy("pickup", "In time")
+        MISSED = "missed", pgettext_lazy("pickup", "Not in time")
+        CALLED = "called", pgettext_lazy("pickup", "The customer was asked")
+        CANCELLED = "cancelled", pgettext_lazy("pickup", "Cancelled before")
+
+    which = forms.ChoiceField(
+        label=gettext_lazy("Which"), choices=Which.choices, required=False
+    )
+
+
+class SheetForm(forms.ModelForm):
+    """The days and the settings of a new assessment; those of the last one stand there."""
+
+    class Meta:
+        model = PickupSheet
+        fields = [
+            *("office", "first", "last", "target", "excellent", "per_point"),
+            *("rounding", "cap"),
+        ]
+        widgets = {
+            name: forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
+            for name in ("first", "last")
+        }
+
+    def __init__(self, data: Any, *, offices: Any, last: PickupSheet | None) -> None:
+        first, until = month_span(localdate().replace(day=1) - timedelta(days=1))
+        initial: dict[str, Any] = {"first": first, "last": until}
+        names = ("target", "excellent", "per_point", "rounding", "cap")
+        if last:
+            initial |= {name: getattr(last, name) for name in names}
+        super().__init__(data, initial=initial)
+        self.fields["office"].queryset = offices.filter(numchild__gt=0)
+        self.fields["office"].empty_label = None
+
+    def clean(self) -> dict:
+        cleaned = super().clean() or {}
+        first, last = cleaned.get("first"), cleaned.get("last")
+        if first and last and last < first:
+            self.add_error("last", _("The period ends before it begins."))
+        elif last and last >= localdate():
+            self.add_error("last", _("These days are not over yet."))
+        target, excellent = cleaned.get("target"), cleaned.get("excellent")
+        if target is not None and excellent is not None and excellent < target:
+            self.add_error("excellent", _("This is below the line."))
+        return cleaned
+
+
+class BasesForm(forms.Form):
+    """The performance pay of each unit below the line."""
+
+    def __init__(self, data: Any, *, lines: list[PickupLine]) -> None:
+        super().__init__(data)
+        self.lines = lines
+        for line in lines:
+            self.fields[f"base_{line.pk}"] = forms.DecimalField(
+                label=str(line.unit),
+                max_digits=12,
+                decimal_places=2,
+                min_value=0,
+                required=False,
+                initial=line.base,
+            )
+
+    @property
+    def bases(self) -> dict[int, Any]:
+        return {line.pk: self.cleaned_data[f"base_{line.pk}"] for line in self.lines}
+
+    def rows(self) -> list[tuple[PickupLine, Any]]:
+        return [(line, self[f"base_{line.pk}"]) for line in self.lines]

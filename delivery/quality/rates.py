@@ -175,6 +175,13 @@ def requirement_fulfilment(counts: Counts) -> Share:
     return Share(counts["wanted_met"], counts["wanted"])
 
 
+def timely_pickup_rate(counts: Counts) -> Share:
+    """Pickup orders collected within the promised window, of those due in these days
+    (及时揽收成功率). What the customer cancelled before is not due; what failed is; the
+    customer's word, where a follow-up asked, goes before the record. R-DLV-10."""
+    return Share(counts.get("pickups_timely", 0), counts.get("pickups_due", 0))
+
+
 def complaints_per_10k(counts: Counts) -> Share:
     """Complaints registered, per 10,000 items (投诉率). EN 14012."""
     return Share(counts.get("complaints", 0), counts["items"], 10_000)
@@ -326,6 +333,12 @@ METRICS = (
         "wanted_met",
         "wanted_unmet",
         100,
+    ),
+    Metric(
+        "timely_pickup_rate",
+        _("Collected in time"),
+        timely_pickup_rate,
+        target=90,
     ),
     Metric(
         "complaints_per_10k",

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from delivery.quality import standard_views, views
+from delivery.quality import pickup_views, standard_views, views
 
 app_name = "quality"
 urlpatterns = [
@@ -12,6 +12,13 @@ urlpatterns = [
     path("items/", views.item_list, name="items"),
     path("items/<str:waybill>/", views.item, name="item"),
     path("customer/<int:pk>/", views.for_customer, name="for_customer"),
+    path("pickups/", pickup_views.board, name="pickups"),
+    path("pickups/orders/", pickup_views.orders, name="pickup_orders"),
+    path("pickups/sheets/", pickup_views.sheets, name="sheets"),
+    path("pickups/sheets/<int:pk>/", pickup_views.sheet, name="sheet"),
+    path("pickups/sheets/<int:pk>/csv/", pickup_views.export, name="sheet_csv"),
+    path("pickups/sheets/<int:pk>/bulletin/", pickup_views.bulletin, name="bulletin"),
+    path("pickups/sheets/<int:pk>/<slug:what>/", pickup_views.step, name="sheet_step"),
     path("standards/", standard_views.standards, name="standards"),
     path("standards/<int:pk>/", standard_views.standard, name="standard"),
 ]

@@ -48,7 +48,7 @@ def asked(request: AuthedRequest) -> SpanForm:
 
 @needs("delivery.view")
 def board(request: AuthedRequest) -> HttpResponse:
-    """All figures of an office and its units; each number opens its items. Seven queries,
+    """All figures of an office and its units; each number opens its items. Eight queries,
     and the frame's, whatever the number of items."""
     form = asked(request)
     if not form.is_valid():
