@@ -54,13 +54,19 @@ class SpanForm(forms.Form):
     def __init__(self, data: Any, *, by: Any, roles: tuple[str, ...]) -> None:
         offices = offices_of(by, *roles)
         units = list(offices)  # COST: asked once for the default and the choices
+        top = min((unit.depth for unit in units), default=1)
         first, last = month_span(localdate().replace(day=1) - timedelta(days=1))
         known = {"office": units[0].code if units else ""}
         known |= {"since": f"{first}", "until": f"{last}"}
         given = {name: data[name] for name in self.base_fields if data.get(name)}
         super().__init__({**known, **given})
         self.fields["office"].queryset = offices
-        self.fields["office"].choices = [(unit.code, str(unit)) for unit in units]
+        # Two levels to choose from; those below are reached by their rows.
+        self.fields["office"].choices = [
+            (unit.code, str(unit))
+            for unit in units
+            if unit.depth <= top + 1 or unit.code == given.get("office")
+        ]
 
     def clean(self) -> dict:
         cleaned = super().clean() or {}
