@@ -70,6 +70,7 @@ def seed(
     for origin, goal in (("武汉", "宜昌"), ("武汉", "襄阳"), ("武汉", "黄冈")):
         PremiumRoute.objects.create(from_region=origin, to_region=goal)
     run_inline(enqueue("delivery.tally"))
+    run_inline(enqueue("complaints.quality_counts"))
     return len(rows)
 
 

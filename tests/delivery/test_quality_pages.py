@@ -7,12 +7,15 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils.timezone import localdate
 
+from complaints import quality_counts
+from complaints.models import Complaint
 from crm.audit.models import AuditEvent
 from crm.jobs.models import Job
 from crm.jobs.running import run_inline
 from crm.jobs.services import enqueue
-from delivery.models import DeliveryStandard, MailItem, PremiumRoute
+from delivery.models import DeliveryStandard, MailItem, PremiumRoute, ServiceCount
 from delivery.quality import figures, rates
 from delivery.quality.figures import Span
 from delivery.quality.which import APART, WHICH, narrowed
@@ -292,3 +295,29 @@ def test_premium_routes_stand_apart(october, sign_in):
     assert row.is_steady is False
     client.post(reverse("quality:premium"), {"remove": PremiumRoute.objects.get().pk})
     assert not PremiumRoute.objects.exists()
+
+
+# --- complaints -------------------------------------------------------------------------
+
+
+def test_complaints_count_for_whom_the_item_concerns(october):
+    number = make.item(october.wuchang, product="特快", **FATES[0])
+    today = localdate()
+    upheld = make.complaint(october.lin, october.wuhan, item_no=number)
+    Complaint.objects.filter(pk=upheld.pk).update(is_upheld=True)
+    make.complaint(october.lin, october.wuhan)
+    appeal = make.complaint(october.lin, october.wuhan, item_no=number)
+    Complaint.objects.filter(pk=appeal.pk).update(kind="appeal", is_upheld=True)
+    for _twice in range(2):
+        run_inline(enqueue("complaints.quality_counts"))
+    rows = ServiceCount.objects.values_list("office", "product", *quality_counts.FIELDS)
+    assert sorted(rows) == sorted(
+        [
+            (october.wuchang.pk, "特快", 1, 1, 1, 1),
+            (october.wuhan.pk, "", 1, 0, 0, 0),
+        ]
+    )
+    counts = figures.counts_of(october.wuhan, Span(today, today))
+    assert (counts["complaints"], counts["appeals_upheld"]) == (2, 1)
+    assert rates.complaints_per_10k(counts | {"items": 4000}).value == 5
+    assert rates.upheld_appeals_per_million(counts | {"items": 4000}).value == 250
