@@ -119,6 +119,12 @@ MENU = (
     MenuEntry(_("Delivery quality"), "quality:board", "package-check", "delivery.view"),
     MenuEntry(_("Pickups"), "quality:pickups", "truck", "pickup.view"),
     MenuEntry(_("Pickup assessment"), "quality:sheets", "receipt-text", "pickup.sheet"),
+    MenuEntry(
+        _("Disturbances"),
+        "quality:disturbances",
+        "cloud-lightning",
+        "disturbance.view",
+    ),
     MenuEntry(_("Mail items"), "quality:items", "package-search", "item.view"),
     MenuEntry(_("Alerts"), "customers:alerts", "bell-ring", "alert.view"),
     MenuEntry(_("Take a call"), "complaints:new", "headset", "complaint.create"),

@@ -40,6 +40,7 @@ from customers.models import (
 )
 from delivery.models import (
     CareRule,
+    Disturbance,
     Handover,
     Improvement,
     PickupSheet,
@@ -301,6 +302,9 @@ ROUTES = {
     "quality:sheet_csv": Route("pickup.export", "post", "sheet"),
     "quality:bulletin": Route("pickup.sheet", of="sheet"),
     "quality:sheet_step": Route("pickup.sign", "post", "sheet_step"),
+    "quality:disturbances": Route("disturbance.view"),
+    "quality:disturbance": Route("disturbance.view", of="disturbance"),
+    "quality:disturbance_step": Route("disturbance.decide", "post", "disturbance_step"),
     "quality:premium": Route("standard.view"),
     "quality:items": Route("item.view"),
     "quality:item": Route("item.view", of="item", rows_for=SEE_ITEMS),
@@ -483,6 +487,9 @@ def things(cast, where, owner, agent) -> dict:
     handover = Handover.objects.create(
         office=where, giver=owner, taker=taker, reason="x", made_by=boss
     )
+    disturbed = Disturbance.objects.create(
+        office=where, first=localdate(), last=localdate(), note="x", made_by=boss
+    )
     sheet = PickupSheet.objects.create(
         office=where, first=localdate(), last=localdate(), payroll_month=localdate()
     )
@@ -504,6 +511,8 @@ def things(cast, where, owner, agent) -> dict:
         "handover": {"pk": handover.pk},
         "item": {"waybill": make.item(where)},
         "sheet": {"pk": sheet.pk},
+        "disturbance": {"pk": disturbed.pk},
+        "disturbance_step": {"pk": disturbed.pk, "what": "approve"},
         "sheet_step": {"pk": sheet.pk, "what": "sign"},
         "call": {"token": open_call(by=agent, office=where).token},
         "feedback": {"pk": make.feedback(agent, where).pk},
@@ -623,12 +632,14 @@ MISSING = {
             "survey_member",
             "handover",
             "sheet",
+            "disturbance",
         ],
         {"pk": 99999999},
     ),
     "verdict": {"pk": 99999999, "what": "delivered"},
     "item": {"waybill": "EA000000000CN"},
     "sheet_step": {"pk": 99999999, "what": "sign"},
+    "disturbance_step": {"pk": 99999999, "what": "approve"},
     "visit_become": {"pk": 99999999, "what": "opportunity"},
     "visit_step": {"pk": 99999999, "what": "miss"},
     "improvement_step": {"pk": 99999999, "what": "do"},

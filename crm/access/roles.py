@@ -122,6 +122,9 @@ CAPABILITIES: dict[str, set[Role]] = {
     "pickup.base": {S, Role.FINANCE},
     "pickup.sign": {S},  # not by who proposed
     "pickup.export": {Role.FINANCE},
+    "disturbance.view": {A, S, Role.INSPECTOR},
+    "disturbance.note": {S},
+    "disturbance.decide": {S},  # not by who noted it
     "standard.view": {H, S, Role.ANALYST, Role.INSPECTOR},
     "standard.edit": {S},
     "handover.view": {M, S},

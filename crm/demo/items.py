@@ -9,6 +9,7 @@ from typing import Any
 from django.utils.timezone import localdate, now
 
 from crm.access.models import User
+from crm.jobs.models import Job
 from crm.jobs.running import run_inline
 from crm.jobs.services import enqueue
 from crm.org.calendar import SHANGHAI
@@ -16,8 +17,8 @@ from crm.org.models import Office
 from crm.transfer.models import SourceFile
 from crm.transfer.targets import Run
 from customers.models import Customer
-from delivery.models import PremiumRoute
-from delivery.quality import event_import, item_import
+from delivery.models import Disturbance, PremiumRoute
+from delivery.quality import disturbances, event_import, item_import
 from delivery.quality.waybills import check_digit
 
 DAYS = 100
@@ -69,9 +70,27 @@ def seed(
         target.load(Run(root, source.pk), found, columns)
     for origin, goal in (("武汉", "宜昌"), ("武汉", "襄阳"), ("武汉", "黄冈")):
         PremiumRoute.objects.create(from_region=origin, to_region=goal)
+    _disturbance(offices, users)
     run_inline(enqueue("delivery.tally"))
     run_inline(enqueue("complaints.quality_counts"))
     return len(rows)
+
+
+def _disturbance(offices: dict[str, Office], users: dict[str, User]) -> None:
+    """Three days of rain in Enshi, noted by one, approved by the other."""
+    first = localdate().replace(day=1) - timedelta(days=20)
+    row = Disturbance(
+        office=offices["422800"],
+        first=first,
+        last=first + timedelta(days=2),
+        cause="weather",
+        note="暴雨引发山体滑坡，沪渝高速恩施段封闭",
+    )
+    disturbances.propose(row, by=users["supervisor.hubei"])
+    disturbances.decide(
+        row, by=users["supervisor2.hubei"], approved=True, decision="情况属实"
+    )
+    run_inline(Job.objects.get(kind="delivery.excuse"))
 
 
 def _places(offices: dict[str, Office]) -> list[tuple[str, str, list[str], int]]:

@@ -37,6 +37,7 @@ CAST = [
     ("quality.wuhan", "沈雨", "quality_checker", "420100"),
     ("supervisor.wuhan", "周明", "supervisor", "420100"),
     ("supervisor.hubei", "吴丽华", "supervisor", "420000"),
+    ("supervisor2.hubei", "秦岚", "supervisor", "420000"),
     ("analyst.hubei", "郑晓", "analyst", "420000"),
     ("importer.hubei", "何涛", "importer", "420000"),
     ("sysadmin", "高磊", "system_admin", "420000"),

@@ -1,6 +1,7 @@
 """The tables of delivery, one module a subject."""
 
 from delivery.models.care import CareRule
+from delivery.models.disturbances import Disturbance
 from delivery.models.items import (
     CAUSES,
     NOT_HANDED_OVER,
@@ -48,6 +49,7 @@ __all__ = [
     "Cause",
     "CourierTally",
     "DeliveryStandard",
+    "Disturbance",
     "EventKey",
     "Flaw",
     "Handover",

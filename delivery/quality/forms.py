@@ -15,6 +15,7 @@ from customers.queries import FIRST_YEAR, LAST_YEAR
 from customers.seasons import month_span
 from delivery.models import (
     DeliveryStandard,
+    Disturbance,
     PickupLine,
     PickupSheet,
     PremiumRoute,
@@ -226,3 +227,34 @@ class BasesForm(forms.Form):
 
     def rows(self) -> list[tuple[PickupLine, Any]]:
         return [(line, self[f"base_{line.pk}"]) for line in self.lines]
+
+
+class DisturbanceForm(forms.ModelForm):
+    class Meta:
+        model = Disturbance
+        fields = ["office", "places", "first", "last", "cause", "note", "is_excusing"]
+        widgets = {
+            name: forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
+            for name in ("first", "last")
+        }
+
+    def __init__(self, data: Any, *, offices: Any) -> None:
+        super().__init__(data, initial={"first": localdate(), "last": localdate()})
+        self.fields["office"].queryset = offices
+        self.fields["office"].empty_label = None
+
+    def clean_places(self) -> list[str]:
+        names = ",".join(self.cleaned_data["places"] or []).replace("，", ",")
+        return [name.strip() for name in names.split(",") if name.strip()]
+
+    def clean(self) -> dict:
+        cleaned = super().clean() or {}
+        first, last = cleaned.get("first"), cleaned.get("last")
+        if first and last and last < first:
+            self.add_error("last", _("The period ends before it begins."))
+        elif first and last and (last - first).days > MOST_DAYS:
+            message = _("At most %(days)s days.") % {"days": MOST_DAYS}
+            self.add_error("last", message)
+        elif last and last > localdate() + timedelta(days=30):
+            self.add_error("last", _("This lies far ahead."))
+        return cleaned

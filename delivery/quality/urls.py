@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from delivery.quality import pickup_views, standard_views, views
+from delivery.quality import disturbance_views, pickup_views, standard_views, views
 
 app_name = "quality"
 urlpatterns = [
@@ -19,6 +19,13 @@ urlpatterns = [
     path("pickups/sheets/<int:pk>/csv/", pickup_views.export, name="sheet_csv"),
     path("pickups/sheets/<int:pk>/bulletin/", pickup_views.bulletin, name="bulletin"),
     path("pickups/sheets/<int:pk>/<slug:what>/", pickup_views.step, name="sheet_step"),
+    path("disturbances/", disturbance_views.disturbances, name="disturbances"),
+    path("disturbances/<int:pk>/", disturbance_views.disturbance, name="disturbance"),
+    path(
+        "disturbances/<int:pk>/<slug:what>/",
+        disturbance_views.step,
+        name="disturbance_step",
+    ),
     path("standards/", standard_views.standards, name="standards"),
     path("standards/<int:pk>/", standard_views.standard, name="standard"),
 ]
