@@ -1,6 +1,7 @@
 """Disturbances: noted, decided by somebody else, their items excused and let back."""
 
 from datetime import date, timedelta
+from typing import Any
 
 from django.db import connection, transaction
 from django.utils.timezone import localdate, now
@@ -104,7 +105,7 @@ def excuse_step(job: Job) -> bool:
         ).count()
         row.save(update_fields=["touched"])
         return True
-    values = {
+    values: dict[str, Any] = {
         "pk": row.pk,
         "day": day,
         "area": f"{row.office.path}%",

@@ -1,17 +1,30 @@
 """Every page in both themes and sizes: axe finds nothing, nothing scrolls sideways."""
 
+from datetime import date
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.utils.timezone import localdate
 
 from complaints.calls import open_call
 from complaints.models import Complaint
+from crm.jobs.running import run_inline
+from crm.jobs.services import enqueue
+from crm.transfer.targets import Run
 from customers.models import Customer
 from delivery import questionnaires
 from delivery.handovers import start
 from delivery.improving import improve
-from delivery.models import CareRule, VisitPlan, VisitRule
+from delivery.models import (
+    CareRule,
+    Disturbance,
+    PickupSheet,
+    PremiumRoute,
+    VisitPlan,
+    VisitRule,
+)
 from delivery.plans import freeze
+from delivery.quality import disturbances, pickup_import, sheets
 from delivery.surveys import answer
 from delivery.visit_log import log
 from tests import factories as make
@@ -92,6 +105,19 @@ PAGES = {
         "/visits/rules/{visit_rule}/",
         "/visits/handovers/",
         "/visits/handovers/{handover}/",
+        "/quality/?since=2026-10-01&until=2026-10-31",
+        "/quality/routes/?since=2026-10-01&until=2026-10-31",
+        "/quality/routes/premium/",
+        "/quality/items/?since=2026-10-01&until=2026-10-31",
+        "/quality/items/{item}/",
+        "/quality/standards/",
+        "/quality/pickups/?since=2026-10-01&until=2026-10-31",
+        "/quality/pickups/orders/?since=2026-10-01&until=2026-10-31",
+        "/quality/pickups/sheets/",
+        "/quality/pickups/sheets/{sheet}/",
+        "/quality/pickups/sheets/{sheet}/bulletin/",
+        "/quality/disturbances/",
+        "/quality/disturbances/{disturbance}/",
         "/imports/",
         "/imports/new/",
         "/inbox/",
@@ -172,6 +198,38 @@ def visits(place, customer) -> dict[str, int]:
     }
 
 
+def quality(place) -> dict[str, object]:
+    """Items of all kinds in October, pickups with a sheet, a disturbance to decide."""
+    for day in (5, 12, 19):
+        number = make.item(
+            place.wuchang,
+            f"2026-10-{day:02d}T09:00+08:00",
+            delivered_at=f"2026-10-{day + 2:02d}T09:00+08:00",
+            attempts="1",
+            ratings="{4}",
+            from_region="武汉",
+            to_region="宜昌",
+        )
+    PremiumRoute.objects.create(from_region="武汉", to_region="宜昌")
+    run_inline(enqueue("delivery.tally"))
+    first, last = date(2026, 10, 1), date(2026, 10, 31)
+    lines = [
+        [n + 2, f"P{n}", "2026-10-12T10:00+08:00", "tf"[n % 3 == 0]] for n in range(40)
+    ]
+    columns = ["ref", "promised_by", "said_in_time"]
+    pickup_import.load(Run(place.wuchang, 0), lines, columns)
+    sheet = PickupSheet(office=place.wuhan, first=first, last=last)
+    other = make.user("other-boss", ("supervisor", place.wuhan))
+    disturbance = Disturbance(
+        office=place.wuhan, first=first, last=first, cause="weather", note="暴雨"
+    )
+    return {
+        "item": number,
+        "sheet": sheets.propose(sheet, by=other).pk,
+        "disturbance": disturbances.propose(disturbance, by=other).pk,
+    }
+
+
 @pytest.mark.parametrize("width", [1440, 390])
 @pytest.mark.parametrize(("theme", "language"), [("light", "zh-hans"), ("dark", "en")])
 def test_pages_are_accessible_and_fit(site, place, width, theme, language):
@@ -193,6 +251,7 @@ def test_pages_are_accessible_and_fit(site, place, width, theme, language):
         "feedback": make.feedback(place.lin, place.wuhan).pk,
         "call": open_call(by=place.chen, office=place.wuhan).token,
         **visits(place, customer),
+        **quality(place),
     }
     make.judged(customer)
     site.set_viewport_size({"width": width, "height": 900})
