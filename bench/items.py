@@ -89,10 +89,12 @@ def raw_copy(cursor) -> float:
         ("(SELECT * FROM delivery_mailitem)", "raw_item"),
         ("(SELECT * FROM delivery_mailkey)", "raw_key"),
     ):
-        cursor.execute(f"COPY {source} TO '{path}'")
-        began = time.perf_counter()
-        cursor.execute(f"COPY {to} FROM '{path}'")
-        seconds += time.perf_counter() - began
+        with path.open("wb") as out:
+            cursor.copy_expert(f"COPY {source} TO STDOUT", out)
+        with path.open("rb") as rows:
+            began = time.perf_counter()
+            cursor.copy_expert(f"COPY {to} FROM STDIN", rows)
+            seconds += time.perf_counter() - began
         path.unlink()
     cursor.execute("DROP TABLE raw_item, raw_key")
     return seconds
@@ -166,7 +168,10 @@ def main() -> None:
         with connection.cursor() as cursor:
             cursor.execute("VACUUM ANALYZE delivery_mailitem")
         seconds = tally()
-        say(f"{last:,} items: tallied", f"{seconds:.1f} s")
+        say(
+            f"{last:,} items: loaded so far / new days tallied",
+            f"{spent:.0f} / {seconds:.1f} s",
+        )
         size = board_cpu(f"{last:,}", boss)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     with connection.cursor() as cursor:

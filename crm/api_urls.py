@@ -22,6 +22,7 @@ from customers.watch_api import (
     MovementViewSet,
 )
 from delivery.api import PlanViewSet, VisitViewSet
+from delivery.quality.api import ItemViewSet, QualityViewSet
 
 
 class Schema(SpectacularJSONAPIView):
@@ -44,6 +45,8 @@ router.register("quality-checks", CheckViewSet, basename="api-check")
 router.register("topics", TopicViewSet, basename="api-topic")
 router.register("visits", VisitViewSet, basename="api-visit")
 router.register("visit-plans", PlanViewSet, basename="api-plan")
+router.register("items", ItemViewSet, basename="api-item")
+router.register("delivery-quality", QualityViewSet, basename="api-quality")
 router.register("feedback", FeedbackViewSet, basename="api-feedback")
 urlpatterns = [
     *router.urls,

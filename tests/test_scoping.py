@@ -44,6 +44,8 @@ def address(name: str, route: Route, arguments: dict) -> str:
         return reverse(name, args=["a-token-of-nobody"])
     if name == "call:telephony_event":
         return reverse(name, args=["generic"])
+    if name == "api-item-bring":
+        return reverse(name, args=["items"])
     if name == "access:duty_add":
         return reverse(name, args=["shift"])
     return reverse(name, kwargs=arguments if route.of else {})

@@ -46,10 +46,13 @@ class SpanForm(forms.Form):
         label=gettext_lazy("Office"),
         empty_label=None,
     )
-    since = day(pgettext_lazy("items", "Accepted from"))
+    since = day(gettext_lazy("Days from"))
     until = day(gettext_lazy("to"))
     product = forms.CharField(
-        label=gettext_lazy("Product"), max_length=20, required=False
+        label=gettext_lazy("Product"),
+        max_length=20,
+        required=False,
+        widget=forms.TextInput(attrs={"size": 6}),
     )
 
     def __init__(self, data: Any, *, by: Any, roles: tuple[str, ...]) -> None:

@@ -50,7 +50,13 @@ COLUMNS = (
         "product", _("Product"), optional(clean_text(20)), False, ("产品", "业务种类")
     ),
     Column("relation", _("Relation"), clean_choice(Relation), False, ("流向",)),
-    Column("from_region", _("From"), TEXT, False, ("寄出地", "收寄地", "origin")),
+    Column(
+        "from_region",
+        pgettext_lazy("route", "From"),
+        TEXT,
+        False,
+        ("寄出地", "收寄地", "origin"),
+    ),
     Column(
         "to_region", _("Destination"), TEXT, False, ("寄达地", "目的地", "destination")
     ),

@@ -12,6 +12,7 @@ from crm.access.capabilities import may
 from crm.access.models import User
 from crm.audit import services as audit
 from customers.models import Customer
+from customers.queries import member_ids
 from delivery.models import DeliveryStandard, MailItem
 from delivery.quality.marks import Mark
 from delivery.quality.rates import Share
@@ -78,7 +79,10 @@ def of_customer(customer: Customer, today: date | None = None) -> list[ProductLi
     today = today or localdate()
     since = today - timedelta(days=PANEL_DAYS)
     rows = MailItem.objects.filter(
-        customer=customer, accepted_on__gt=since, flaw="", disturbance_id=None
+        customer__in=member_ids(customer),
+        accepted_on__gt=since,
+        flaw="",
+        disturbance_id=None,
     ).annotate(
         in_time=F("marks").bitand(int(Mark.ON_TIME)),
         is_done=F("marks").bitand(int(Mark.DELIVERED | Mark.RETURNED)),

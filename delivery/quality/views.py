@@ -10,9 +10,11 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.timezone import localdate, localtime
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from crm import charts
 from crm.access.capabilities import AuthedRequest, may, needs
+from crm.access.models import User
 from crm.audit import services as audit
 from crm.org.models import Office
 from crm.web import csv_answer, keyset_page
@@ -163,11 +165,15 @@ def seen_items(request: AuthedRequest) -> Any:
     return MailItem.objects.visible_to(request.user)
 
 
-def _read_key(text: str) -> tuple | None:
+def read_key(text: str) -> tuple | None:
     day, _tilde, waybill = text.partition("~")
     with suppress(ValueError):
         return (date.fromisoformat(day), waybill) if waybill else None
     return None
+
+
+def write_key(row: MailItem) -> str:
+    return f"{row.accepted_on}~{row.waybill}"
 
 
 @needs("item.view")
@@ -178,7 +184,7 @@ def item_list(request: AuthedRequest) -> HttpResponse:
     form = ItemFilter(request.GET, by=request.user, roles=SEERS)
     if not form.is_valid():
         return render(request, "quality/items.html", {"form": form}, status=422)
-    rows = _narrowed(request, form)
+    rows = narrowed_items(request.user, form)
     if "csv" in request.GET:
         return _exported(request, form, rows)
     page = keyset_page(
@@ -186,8 +192,8 @@ def item_list(request: AuthedRequest) -> HttpResponse:
         ["accepted_on", "waybill"],
         request.GET.get("after", ""),
         cap=LIST_CAP,
-        read_key=_read_key,
-        write_key=lambda row: f"{row.accepted_on}~{row.waybill}",
+        read_key=read_key,
+        write_key=write_key,
     )
     context = {
         "form": form,
@@ -204,9 +210,12 @@ def item_list(request: AuthedRequest) -> HttpResponse:
     return render(request, "quality/items.html", context)
 
 
-def _narrowed(request: AuthedRequest, form: ItemFilter) -> Any:
+def narrowed_items(user: User, form: ItemFilter) -> Any:
+    """What the question asks for, of what the user sees."""
     found = form.cleaned_data
-    rows = seen_items(request).filter(office__path__startswith=found["office"].path)
+    rows = MailItem.objects.visible_to(user).filter(
+        office__path__startswith=found["office"].path
+    )
     rows = narrowed(rows, found["which"] or "all", form.span)
     for name in ("from_region", "to_region"):
         if found[name]:
@@ -236,7 +245,13 @@ def _exported(request: AuthedRequest, form: ItemFilter, rows: Any) -> HttpRespon
 
 def _lines(rows: Any) -> Iterator[list]:
     yield [
-        *(_("Waybill"), _("Office"), _("Product"), _("From"), _("Destination")),
+        *(
+            _("Waybill"),
+            _("Office"),
+            _("Product"),
+            pgettext("route", "From"),
+            _("Destination"),
+        ),
         *(_("Accepted at"), _("Due until"), _("Delivered at"), _("Days"), _("State")),
     ]
     ordered = rows.select_related("office").order_by("accepted_on", "waybill")
