@@ -12,7 +12,8 @@ from typing import Any
 from crm.org.models import Office
 from customers.queries import Period, Retention, retention_by_office
 from delivery.quality.figures import Span, counts_of
-from delivery.quality.rates import METRICS, Metric, Share
+from delivery.quality.metrics import METRICS, Metric
+from delivery.quality.rates import Share
 
 RETENTION_TARGET = 0.80  # seed 000: 老客户维护率 ≥ 80 %
 NEW_CUSTOMER_TARGET = 0.50  # seed 000: 新客户开发率 ≥ 50 %

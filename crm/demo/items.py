@@ -118,19 +118,14 @@ def _item(
         minutes=rng.randrange(600)
     )
     product = rng.choices(PRODUCTS, [4, 3, 2, 1])[0]
-    low, high = HOURS[product]
-    hours = rng.triangular(low, high, low + (high - low) * 0.3)
-    hours *= 0.45 if origin is goal else 1
-    hours *= 1.9 if goal[0] == BAD else 1
-    hours *= rng.choice((3, 4)) if rng.random() < 0.03 else 1
+    hours = _hours(rng, product, is_near=origin is goal, is_bad=goal[0] == BAD)
     ends = at + timedelta(hours=hours)
     ends = ends.replace(hour=8 + ends.hour % 12)  # nobody delivers at night
     fate = rng.random()
     is_open = fate < 0.006 or ends > now() or ends <= at
     is_back = 0.006 <= fate < 0.02 and not is_open
     attempts = 1 if rng.random() < (0.72 if goal[0] == BAD else 0.91) else 2
-    wants = rng.random() < 0.03
-    code = rng.choice(goal[2])
+    wants, code = rng.random() < 0.03, rng.choice(goal[2])
     digits = f"{10_000_000 + serial:08d}"
     item: dict[str, Any] = dict.fromkeys(COLUMNS, "")
     item |= {
@@ -161,6 +156,14 @@ def _item(
     if rng.random() < 0.1 and not is_open:
         item["ratings"] = f"{{{rng.choices((5, 4, 3, 1), [6, 3, 1, 1])[0]}}}"
     return item
+
+
+def _hours(rng: Random, product: str, *, is_near: bool, is_bad: bool) -> float:
+    """From acceptance to delivery; three in a hundred take much longer."""
+    low, high = HOURS[product]
+    hours = rng.triangular(low, high, low + (high - low) * 0.3)
+    hours *= (0.45 if is_near else 1) * (1.9 if is_bad else 1)
+    return hours * (rng.choice((3, 4)) if rng.random() < 0.03 else 1)
 
 
 def _scans(rng: Random, item: dict[str, Any]) -> list[dict[str, Any]]:

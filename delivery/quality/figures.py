@@ -19,13 +19,8 @@ from crm.org.models import Office
 from delivery.models import ServiceCount
 from delivery.models.tallies import COUNTS
 from delivery.quality import pickups
-from delivery.quality.rates import (
-    METRICS,
-    WEAK_SCANS,
-    Metric,
-    Share,
-    scan_completeness,
-)
+from delivery.quality.metrics import METRICS, Metric
+from delivery.quality.rates import WEAK_SCANS, Share, scan_completeness
 
 SERVICE = ("complaints", "upheld", "appeals", "appeals_upheld")
 SUMMED = (*COUNTS, "unripe")
@@ -75,7 +70,7 @@ class Figure:
     def shown(self) -> SafeString:
         """The value with two places, green or red beside a target."""
         if self.value is None:
-            return SafeString("—")
+            return format_html("{}", "—")
         tone = {True: "tone-ok", False: "tone-bad", None: ""}[self.is_met]
         return format_html('<span class="{}">{}</span>', tone, f"{self.value:.2f}")
 

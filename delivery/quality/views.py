@@ -25,6 +25,7 @@ from delivery.models import ItemEvent, MailItem
 from delivery.quality import figures, item_page, rates, routes
 from delivery.quality.figures import Figure, Span
 from delivery.quality.forms import ItemFilter, SpanForm
+from delivery.quality.metrics import BY_NAME
 from delivery.quality.which import CHOICES, narrowed
 
 READERS = ("supervisor", "analyst")
@@ -70,7 +71,7 @@ def board(request: AuthedRequest) -> HttpResponse:
         "figures": figures.figures(counts),
         "is_weak": figures.is_weak(counts),
         "units": _units(units, by_office),
-        "columns": [rates.BY_NAME[name] for name in COLUMNS],
+        "columns": [BY_NAME[name] for name in COLUMNS],
         "percentiles": [(p, rates.percentile(transit, p)) for p in PERCENTS],
         "tail": rates.tail_ratio(transit),
         "days_chart": _days_chart(transit),
@@ -86,7 +87,7 @@ def board(request: AuthedRequest) -> HttpResponse:
 
 def _tiles(counts: dict[str, int]) -> list[tuple[Figure, str]]:
     return [
-        (Figure(rates.BY_NAME[name], rates.BY_NAME[name].share(counts)), icon)
+        (Figure(BY_NAME[name], BY_NAME[name].share(counts)), icon)
         for name, icon in TILES
     ]
 
@@ -100,9 +101,7 @@ def _units(
         counts = by_office[unit.pk]
         if not counts["items"]:
             continue
-        cells = [
-            Figure(rates.BY_NAME[n], rates.BY_NAME[n].share(counts)) for n in COLUMNS
-        ]
+        cells = [Figure(BY_NAME[n], BY_NAME[n].share(counts)) for n in COLUMNS]
         few = counts["items"] < rates.FEWEST
         rows.append({"office": unit, "counts": counts, "cells": cells, "is_few": few})
     rows.sort(key=lambda row: (row["is_few"], -(row["cells"][0].value or 0)))
@@ -143,9 +142,7 @@ def _trend(office: Office, span: Span) -> list[dict[str, Any]]:
     wide = Span(first, month_span(last)[1], span.product, span.at)
     rows = []
     for month, counts in figures.months_of(office, wide).items():
-        shares = [
-            Figure(rates.BY_NAME[n], rates.BY_NAME[n].share(counts)) for n in COLUMNS
-        ]
+        shares = [Figure(BY_NAME[n], BY_NAME[n].share(counts)) for n in COLUMNS]
         begins, ends = month_span(month)
         rows.append({"first": begins, "last": ends, "counts": counts, "cells": shares})
     return rows

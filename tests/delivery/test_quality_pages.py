@@ -18,6 +18,7 @@ from crm.jobs.services import enqueue
 from delivery.models import DeliveryStandard, MailItem, PremiumRoute, ServiceCount
 from delivery.quality import figures, rates
 from delivery.quality.figures import Span
+from delivery.quality.metrics import METRICS
 from delivery.quality.which import APART, WHICH, narrowed
 from tests import factories as make
 
@@ -71,7 +72,7 @@ def test_a_list_counts_as_the_tallies_do(october, name):
     if name in counts:
         assert rows == counts[name]
         return
-    for metric in rates.METRICS:
+    for metric in METRICS:
         share = metric.share(counts)
         if metric.which == name:
             assert rows == share.numerator
