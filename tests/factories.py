@@ -250,7 +250,8 @@ def item(where: Office, accepted_at: str = "2026-10-12T09:00+08:00", **cells) ->
     number = waybill(next(numbers))
     columns = ["waybill", "accepted_at", *cells]
     line = [2, number, accepted_at, *cells.values()]
-    item_import.load(Run(where, 0), [line], columns)
+    with transaction.atomic():
+        item_import.load(Run(where, 0), [line], columns)
     return number
 
 

@@ -4,6 +4,7 @@ from datetime import date
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.db import transaction
 from django.utils.timezone import localdate
 
 from complaints.calls import open_call
@@ -217,7 +218,8 @@ def quality(place) -> dict[str, object]:
         [n + 2, f"P{n}", "2026-10-12T10:00+08:00", "tf"[n % 3 == 0]] for n in range(40)
     ]
     columns = ["ref", "promised_by", "said_in_time"]
-    pickup_import.load(Run(place.wuchang, 0), lines, columns)
+    with transaction.atomic():
+        pickup_import.load(Run(place.wuchang, 0), lines, columns)
     sheet = PickupSheet(office=place.wuhan, first=first, last=last)
     other = make.user("other-boss", ("supervisor", place.wuhan))
     disturbance = Disturbance(
