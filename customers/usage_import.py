@@ -4,13 +4,11 @@ A line's key is (office, file's SHA-256, line number), kept by crm.transfer, or 
 ref) when a column is mapped to `ref`. Two equal lines in a file are two sales.
 """
 
-import csv
-import io
-
 from django.db import connection, transaction
 from django.utils.translation import gettext_lazy as _
 
 from crm import text
+from crm.copying import copy_lines
 from crm.org.models import Office
 from crm.transfer.targets import (
     Column,
@@ -178,15 +176,7 @@ def likeness(office: Office, lines: list[list], columns: list[str]) -> float:
 
 def _stage(cursor, lines: list[list], columns: list[str]) -> None:
     cursor.execute(STAGING)
-    buffer = io.StringIO()
-    csv.writer(buffer).writerows(lines)
-    buffer.seek(0)
-    names = ", ".join(["line", *columns])  # names of COLUMNS, never the user's
-    texts = ", ".join(["code", *[name for name in columns if name in TEXTS]])
-    cursor.copy_expert(
-        f"COPY staging ({names}) FROM STDIN (FORMAT csv, FORCE_NOT_NULL ({texts}))",
-        buffer,
-    )
+    copy_lines(cursor, "staging", lines, columns, {"code", *TEXTS})
 
 
 def _create_customers(cursor, run: Run, *, are_named: bool) -> int:

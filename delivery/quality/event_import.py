@@ -6,13 +6,11 @@ no order of arrival matters. Events of a waybill that no ledger knows make an it
 waits for its acceptance. Source: domain.md 3.2; R-DLV-17.
 """
 
-import csv
-import io
-
 from django.db import connection
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from crm.copying import copy_lines
 from crm.transfer.targets import (
     Column,
     Loaded,
@@ -256,15 +254,7 @@ def load(run: Run, lines: list[list], columns: list[str]) -> Loaded:
 
 def _stage(cursor, lines: list[list], columns: list[str]) -> None:
     cursor.execute(STAGING)
-    buffer = io.StringIO()
-    csv.writer(buffer).writerows(lines)
-    buffer.seek(0)
-    names = ", ".join(["line", *columns])  # names of COLUMNS, never the user's
-    texts = ", ".join(name for name in columns if name in TEXTS)
-    cursor.copy_expert(
-        f"COPY event_staging ({names}) FROM STDIN (FORMAT csv, FORCE_NOT_NULL ({texts}))",
-        buffer,
-    )
+    copy_lines(cursor, "event_staging", lines, columns, TEXTS)
 
 
 def _put(cursor, values: dict) -> list[int]:

@@ -5,13 +5,12 @@ a higher version replaces them: so files may come in any order, cut up, twice.
 Source: domain.md 3.2; R-DLV-08, R-DLV-17.
 """
 
-import csv
-import io
 from datetime import date
 
 from django.db import connection
 from django.utils.translation import gettext_lazy as _
 
+from crm.copying import copy_lines
 from crm.transfer.targets import Loaded, Run, Target
 from customers.partitions import month_after, partition_months
 from delivery.models import NOT_HANDED_OVER
@@ -187,15 +186,7 @@ def _load(
 
 def _stage(cursor, lines: list[list], columns: list[str]) -> None:
     cursor.execute(STAGING)
-    buffer = io.StringIO()
-    csv.writer(buffer).writerows(lines)
-    buffer.seek(0)
-    names = ", ".join(["line", *columns])  # names of COLUMNS, never the user's
-    texts = ", ".join(name for name in columns if name in TEXTS)
-    cursor.copy_expert(
-        f"COPY item_staging ({names}) FROM STDIN (FORMAT csv, FORCE_NOT_NULL ({texts}))",
-        buffer,
-    )
+    copy_lines(cursor, "item_staging", lines, columns, TEXTS)
 
 
 def _refuse(cursor, columns: list[str], values: dict) -> list[tuple[int, str, str]]:

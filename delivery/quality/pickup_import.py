@@ -4,13 +4,11 @@ An order's key is its number. As with items, facts of one version are merged by 
 value, and a higher version replaces them. Source: R-DLV-10, R-DLV-17, domain.md 3.3.
 """
 
-import csv
-import io
-
 from django.db import connection
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from crm.copying import copy_lines
 from crm.transfer.targets import (
     Column,
     Loaded,
@@ -197,15 +195,7 @@ def load(run: Run, lines: list[list], columns: list[str]) -> Loaded:
 
 def _stage(cursor, lines: list[list], columns: list[str]) -> None:
     cursor.execute(STAGING)
-    buffer = io.StringIO()
-    csv.writer(buffer).writerows(lines)
-    buffer.seek(0)
-    names = ", ".join(["line", *columns])  # names of COLUMNS, never the user's
-    texts = ", ".join(name for name in columns if name in TEXTS)
-    cursor.copy_expert(
-        f"COPY pickup_staging ({names}) FROM STDIN (FORMAT csv, FORCE_NOT_NULL ({texts}))",
-        buffer,
-    )
+    copy_lines(cursor, "pickup_staging", lines, columns, TEXTS)
 
 
 def _put(cursor, values: dict) -> list[int]:
