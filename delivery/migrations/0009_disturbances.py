@@ -85,8 +85,6 @@ class Migration(migrations.Migration):
                 ("decided_at", models.DateTimeField(null=True)),
                 ("decision", models.CharField(blank=True, max_length=300)),
                 ("touched", models.IntegerField(null=True)),
-                ("told", models.IntegerField(null=True)),
-                ("told_at", models.DateTimeField(null=True)),
                 (
                     "decided_by",
                     models.ForeignKey(

@@ -69,8 +69,6 @@ class Disturbance(models.Model):
     decided_at = models.DateTimeField(null=True)
     decision = models.CharField(max_length=300, blank=True)
     touched = models.IntegerField(null=True)  # items, once counted
-    told = models.IntegerField(null=True)  # customers, once told
-    told_at = models.DateTimeField(null=True)
 
     objects = DisturbanceQuerySet.as_manager()
 

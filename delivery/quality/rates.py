@@ -7,7 +7,7 @@ stand in neither. Source: domain.md 3.3.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -236,12 +236,3 @@ def stage_hours(counts: Counts) -> dict[str, float] | None:
 
 def mean_rating(total: int, count: int) -> float | None:
     return total / count if count else None
-
-
-def merged(histograms: Sequence[Mapping[int, int]]) -> dict[int, int]:
-    """Histograms of several days or offices as one."""
-    found: dict[int, int] = {}
-    for histogram in histograms:
-        for days, items in histogram.items():
-            found[days] = found.get(days, 0) + items
-    return found

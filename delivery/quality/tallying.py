@@ -5,7 +5,7 @@ late. Imports append marks in their own transaction; a mark that this job sees b
 items that it sees too.
 """
 
-from datetime import date, timedelta
+from datetime import date
 
 from django.db import connection
 
@@ -175,11 +175,3 @@ def count_days(cursor, days: list[date]) -> None:
     cursor.execute(OFFICES, [days])
     cursor.execute(COURIERS, [days])
     cursor.execute("DROP TABLE tally_kind")
-
-
-def mark_days(cursor, first: date, last: date) -> None:
-    """Have the days from `first` to `last` counted anew."""
-    days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
-    cursor.execute(
-        "INSERT INTO delivery_tallymark (day) SELECT unnest(%s::date[])", [days]
-    )
