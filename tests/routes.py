@@ -295,6 +295,8 @@ ROUTES = {
     "delivery:handover": Route("handover.view", of="handover"),
     "quality:board": Route("delivery.view"),
     "quality:routes": Route("delivery.view"),
+    "quality:scores": Route("delivery.view"),
+    "quality:score_schemes": Route("standard.view"),
     "quality:pickups": Route("pickup.view"),
     "quality:pickup_orders": Route("pickup.order"),
     "quality:sheets": Route("pickup.sheet"),

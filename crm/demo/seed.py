@@ -65,6 +65,7 @@ def seed() -> dict[str, int]:
     surveys.seed(rng, users, offices)
     made = items.seed(rng, offices, users, customers)
     pickups.seed(rng, offices, users)
+    run_inline(enqueue("delivery.scores"))
     base, current = retention.default_periods(today)
     for earlier in range(retention.TREND_POINTS):
         root = offices[province.PROVINCE[0]]

@@ -69,6 +69,12 @@ class Office(MP_Node):
         return other.path.startswith(self.path)
 
 
+def paths_above(path: str) -> list[str]:
+    """The paths of an office and of all above it."""
+    step = Office.steplen
+    return [path[:end] for end in range(step, len(path) + 1, step)]
+
+
 class WorkWindow(models.Model):
     """Working time of an office on one weekday; several a day are allowed.
 

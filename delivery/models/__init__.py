@@ -25,6 +25,7 @@ from delivery.models.pickups import (
 )
 from delivery.models.reports import VisitDraft, VisitPhoto, VisitReport
 from delivery.models.rounds import Improvement, SurveyMember, SurveyRound
+from delivery.models.scores import Band, Score, ScorePart, ScoreScheme
 from delivery.models.standards import DeliveryStandard, PremiumRoute, WorkDay
 from delivery.models.surveys import (
     Answer,
@@ -44,6 +45,7 @@ from delivery.models.visits import Visit, VisitPlan, VisitRule, VisitType, Way
 
 __all__ = [
     "Answer",
+    "Band",
     "CalendarFeed",
     "CareRule",
     "Cause",
@@ -74,6 +76,9 @@ __all__ = [
     "Reason",
     "Relation",
     "RouteTally",
+    "Score",
+    "ScorePart",
+    "ScoreScheme",
     "ServiceCount",
     "SurveyMember",
     "SurveyRound",

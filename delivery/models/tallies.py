@@ -101,6 +101,10 @@ class CourierTally(models.Model):
     damaged = models.IntegerField()
     by_operator = models.IntegerField()
     false_signed = models.IntegerField()
+    returned = models.IntegerField(db_default=0)
+    plus_1 = models.IntegerField(db_default=0)
+    plus_2 = models.IntegerField(db_default=0)
+    plus_3 = models.IntegerField(db_default=0)
 
     class Meta:
         indexes = [models.Index(name="courier_tally_day", fields=["day", "office"])]

@@ -15,7 +15,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timezone import localdate
 
-from crm.org.models import Office
+from crm.org.models import Office, paths_above
 from delivery.models import ServiceCount
 from delivery.models.tallies import COUNTS
 from delivery.quality import pickups
@@ -128,11 +128,12 @@ def _service(offices: list[Office], span: Span) -> dict[int, dict[str, int]]:
     rows = span.of(ServiceCount.objects.all()).order_by()
     sums = {name: Sum(name, default=0) for name in SERVICE}
     found = {office.pk: dict.fromkeys(SERVICE, 0) for office in offices}
+    at = {office.path: office.pk for office in offices}
     for row in rows.values("office__path").annotate(**sums):
-        for office in offices:
-            if row["office__path"].startswith(office.path):
+        for path in paths_above(row["office__path"]):
+            if path in at:
                 for name in SERVICE:
-                    found[office.pk][name] += row[name]
+                    found[at[path]][name] += row[name]
     return found
 
 

@@ -37,8 +37,8 @@ def day(label: Any, *, required: bool = True) -> forms.DateField:
     )
 
 
-class SpanForm(forms.Form):
-    """Which office, which days of acceptance, which product."""
+class OfficeForm(forms.Form):
+    """Which office; what is not asked stands at `usual()`."""
 
     office = forms.ModelChoiceField(
         queryset=None,
@@ -46,22 +46,12 @@ class SpanForm(forms.Form):
         label=gettext_lazy("Office"),
         empty_label=None,
     )
-    since = day(gettext_lazy("Days from"))
-    until = day(gettext_lazy("to"))
-    product = forms.CharField(
-        label=gettext_lazy("Product"),
-        max_length=20,
-        required=False,
-        widget=forms.TextInput(attrs={"size": 6}),
-    )
 
     def __init__(self, data: Any, *, by: Any, roles: tuple[str, ...]) -> None:
         offices = offices_of(by, *roles)
         units = list(offices)  # COST: asked once for the default and the choices
         top = min((unit.depth for unit in units), default=1)
-        first, last = month_span(localdate().replace(day=1) - timedelta(days=1))
-        known = {"office": units[0].code if units else ""}
-        known |= {"since": f"{first}", "until": f"{last}"}
+        known = {"office": units[0].code if units else ""} | self.usual()
         given = {name: data[name] for name in self.base_fields if data.get(name)}
         super().__init__({**known, **given})
         self.fields["office"].queryset = offices
@@ -71,6 +61,26 @@ class SpanForm(forms.Form):
             for unit in units
             if unit.depth <= top + 1 or unit.code == given.get("office")
         ]
+
+    def usual(self) -> dict[str, str]:
+        return {}
+
+
+class SpanForm(OfficeForm):
+    """Which office, which days of acceptance, which product."""
+
+    since = day(gettext_lazy("Days from"))
+    until = day(gettext_lazy("to"))
+    product = forms.CharField(
+        label=gettext_lazy("Product"),
+        max_length=20,
+        required=False,
+        widget=forms.TextInput(attrs={"size": 6}),
+    )
+
+    def usual(self) -> dict[str, str]:
+        first, last = month_span(localdate().replace(day=1) - timedelta(days=1))
+        return {"since": f"{first}", "until": f"{last}"}
 
     def clean(self) -> dict:
         cleaned = super().clean() or {}

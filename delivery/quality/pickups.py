@@ -6,7 +6,7 @@ from datetime import date
 
 from django.db.models import Sum
 
-from crm.org.models import Office
+from crm.org.models import Office, paths_above
 from delivery.models import PickupTally
 from delivery.models.pickups import PICKUP_EXCELLENT, PICKUP_TARGET
 from delivery.quality.rates import FEWEST, Share
@@ -62,13 +62,14 @@ def counts_by_office(
     units = list(offices)
     rows = PickupTally.objects.filter(day__range=(first, last)).order_by()
     found = {unit.pk: dict.fromkeys(SUMS, 0) for unit in units}
+    at = {unit.path: unit.pk for unit in units}
     for path, *sums in rows.values_list("office__path").annotate(
         *(Sum(name, default=0) for name in SUMS)
     ):
-        for unit in units:
-            if path.startswith(unit.path):
+        for above in paths_above(path):
+            if above in at:
                 for name, value in zip(SUMS, sums, strict=True):
-                    found[unit.pk][name] += value
+                    found[at[above]][name] += value
     return {pk: PickupCounts(**sums) for pk, sums in found.items()}
 
 

@@ -151,6 +151,24 @@ def damage_rate(counts: Counts) -> Share:
     return Share(counts["damaged"], counts["items"], 10_000)
 
 
+def loss_damage_rate(counts: Counts) -> Share:
+    """Items lost and items damaged, per 10,000: a part of the score. One that is both
+    counts twice."""
+    bad = loss_rate(counts).numerator + counts["damaged"]
+    return Share(bad, counts["items"], 10_000)
+
+
+def tail_days(counts: Counts) -> int | None:
+    """Days beyond the limit within which 95 % of the items with a limit were delivered:
+    P95 against the standard, nearest rank. 4 says "more than three, or never"."""
+    limited = counts["limited"]
+    if not limited:
+        return None
+    steps = ("on_time", "plus_1", "plus_2", "plus_3")
+    reached = (n for n, name in enumerate(steps) if 100 * counts[name] >= 95 * limited)
+    return next(reached, len(steps))
+
+
 def shortage_rate(counts: Counts) -> Share:
     """Items with contents missing, per 10,000 (短少率)."""
     return Share(counts["shortage"], counts["items"], 10_000)

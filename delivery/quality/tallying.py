@@ -128,7 +128,8 @@ _COURIER = {
     name: f"count(*) FILTER (WHERE marks & {Mark[name.upper()].value} <> 0)"
     for name in (
         *("limited", "delivered", "on_time", "attempted", "first_attempt", "lost"),
-        *("damaged", "by_operator", "false_signed"),
+        *("damaged", "by_operator", "false_signed", "returned"),
+        *("plus_1", "plus_2", "plus_3"),
     )
 }
 COURIERS = f"""

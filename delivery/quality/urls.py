@@ -2,13 +2,21 @@
 
 from django.urls import path
 
-from delivery.quality import disturbance_views, pickup_views, standard_views, views
+from delivery.quality import (
+    disturbance_views,
+    pickup_views,
+    score_views,
+    standard_views,
+    views,
+)
 
 app_name = "quality"
 urlpatterns = [
     path("", views.board, name="board"),
     path("routes/", views.route_list, name="routes"),
     path("routes/premium/", standard_views.premium, name="premium"),
+    path("scores/", score_views.board, name="scores"),
+    path("scores/schemes/", score_views.schemes, name="score_schemes"),
     path("items/", views.item_list, name="items"),
     path("items/<str:waybill>/", views.item, name="item"),
     path("customer/<int:pk>/", views.for_customer, name="for_customer"),

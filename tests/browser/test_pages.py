@@ -109,6 +109,8 @@ PAGES = {
         "/quality/?since=2026-10-01&until=2026-10-31",
         "/quality/routes/?since=2026-10-01&until=2026-10-31",
         "/quality/routes/premium/",
+        "/quality/scores/?month=2026-10",
+        "/quality/scores/schemes/",
         "/quality/items/?since=2026-10-01&until=2026-10-31",
         "/quality/items/{item}/",
         "/quality/standards/",
