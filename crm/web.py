@@ -124,6 +124,7 @@ MENU = (
     MenuEntry(_("Work orders"), "complaints:list", "inbox", "complaint.view"),
     MenuEntry(_("Follow-up calls"), "delivery:next_call", "phone-call", "survey.call"),
     MenuEntry(_("Mail items"), "quality:items", "package-search", "item.view"),
+    MenuEntry(_("Items at risk"), "quality:risks", "hourglass", "risk.view"),
     MenuEntry(
         _("Disturbances"),
         "quality:disturbances",

@@ -23,6 +23,7 @@ BENEFITS = {
     "offers": gettext_lazy("Own offers"),
     "greeting_calls": gettext_lazy("Greeting calls"),
     "own_solution": gettext_lazy("Own solution"),
+    "tracking": gettext_lazy("Items watched until they arrive"),
 }
 DIMENSIONS = {
     "revenue": gettext_lazy("Revenue contribution"),

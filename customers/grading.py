@@ -20,6 +20,7 @@ BENEFITS = (
     "offers",
     "greeting_calls",
     "own_solution",
+    "tracking",
 )
 
 
@@ -269,8 +270,8 @@ PRESETS: dict[str, Rules] = {
     "guangdong": Rules(
         grades=(
             Grade("diamond", "钻石", 5_000_000, 85, BENEFITS),
-            Grade("platinum", "白金", 2_000_000, 75, BENEFITS[:8]),
-            Grade("gold", "金", 200_000, 60, BENEFITS[1:7]),
+            Grade("platinum", "白金", 2_000_000, 75, (*BENEFITS[:8], "tracking")),
+            Grade("gold", "金", 200_000, 60, (*BENEFITS[1:7], "tracking")),
             Grade("vip", "VIP", 10_000, 40, ("status_sms", "offers", "visits")),
             Grade("ordinary", "普通", 0, 0),
         ),

@@ -181,5 +181,6 @@ TASK_TITLES = {
     "stale": gettext_noop("Check the record with the customer"),
     "contract": gettext_noop("Contract ends"),
     "list": gettext_noop("Build or mend the recipient list"),
+    "item_risk": gettext_noop("An item of theirs may come late"),
     "list_end": gettext_noop("Hand back or destroy the recipient list"),
 }

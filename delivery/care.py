@@ -13,15 +13,15 @@ from django.db.models import Count, Exists, OuterRef, Q
 from django.utils.timezone import get_current_timezone, localdate, now
 from django.utils.translation import gettext as _
 
-from crm import numbers, text
+from crm import numbers
 from crm.access.models import User
 from crm.audit import services as audit
 from crm.errors import Refused
 from crm.jobs.models import Job
-from crm.jobs.services import enqueue
 from crm.notify.models import Message
-from customers.models import ContactPerson, Contract, Customer, CustomerPhone
+from customers.models import ContactPerson, Contract, Customer
 from customers.models.choices import Purpose
+from delivery import messaging
 from delivery.models import CareRule, VisitType
 from delivery.visit_rules import PRIORITY, keep_office
 
@@ -161,36 +161,16 @@ def send_messages(rule: CareRule, today: date) -> int:
         consented = customers.filter(
             consents__purpose=Purpose.CARE, consents__withdrawn_at=None
         )
-        phones = CustomerPhone.objects.filter(
-            customer__in=consented.values("pk"),
-            is_primary=True,
-            is_invalid=False,
-            opted_out=False,
+        phones = messaging.mobiles_of(consented)
+        full = _at_their_cap([bytes(phone.number_index) for phone in phones], at)
+        sent += messaging.send(
+            [phone for phone in phones if bytes(phone.number_index) not in full],
+            purpose=Message.Purpose.CARE,
+            subject=rule.name,
+            body=rule.text,
+            key=f"care:{rule.pk}:{day}",
+            at=at,
         )
-        rows = list(phones.order_by("pk"))
-        full = _at_their_cap([bytes(row.number_index) for row in rows], at)
-        rows = list({bytes(row.number_index): row for row in reversed(rows)}.values())
-        messages = [
-            Message(
-                channel=Message.Channel.SMS,
-                purpose=Message.Purpose.CARE,
-                to_address=row.number,
-                contact_index=row.number_index,
-                subject=rule.name,
-                body=rule.text,
-                key=f"care:{rule.pk}:{row.customer_id}:{day}",
-                due_at=max(at, now()),
-            )
-            for row in rows
-            if text.is_mobile(row.number) and bytes(row.number_index) not in full
-        ]
-        before = Message.objects.filter(key__startswith=f"care:{rule.pk}:").count()
-        Message.objects.bulk_create(messages, ignore_conflicts=True)
-        sent += (
-            Message.objects.filter(key__startswith=f"care:{rule.pk}:").count() - before
-        )
-    if sent:
-        enqueue("notify.deliver", due_at=at)
     return sent
 
 

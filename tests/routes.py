@@ -43,6 +43,7 @@ from delivery.models import (
     Disturbance,
     Handover,
     Improvement,
+    ItemRisk,
     PickupSheet,
     VisitPlan,
     VisitRule,
@@ -304,6 +305,8 @@ ROUTES = {
     "quality:sheet_csv": Route("pickup.export", "post", "sheet"),
     "quality:bulletin": Route("pickup.sheet", of="sheet"),
     "quality:sheet_step": Route("pickup.sign", "post", "sheet_step"),
+    "quality:risks": Route("risk.view"),
+    "quality:risk_act": Route("risk.act", "post", "risk"),
     "quality:disturbances": Route("disturbance.view"),
     "quality:disturbance": Route("disturbance.view", of="disturbance"),
     "quality:disturbance_step": Route("disturbance.decide", "post", "disturbance_step"),
@@ -499,7 +502,17 @@ def things(cast, where, owner, agent) -> dict:
     sheet = PickupSheet.objects.create(
         office=where, first=localdate(), last=localdate(), payroll_month=localdate()
     )
+    risk = ItemRisk.objects.create(
+        waybill=make.waybill(next(make.numbers)),
+        accepted_on=localdate(),
+        customer=customer,
+        office=where,
+        due_at=now(),
+        why="silent",
+        noticed_at=now(),
+    )
     return {
+        "risk": {"pk": risk.pk},
         "visit": {"pk": visit.pk},
         "visit_become": {"pk": done.pk, "what": "opportunity"},
         "visit_step": {"pk": visit.pk, "what": "miss"},
@@ -640,6 +653,7 @@ MISSING = {
             "handover",
             "sheet",
             "disturbance",
+            "risk",
         ],
         {"pk": 99999999},
     ),

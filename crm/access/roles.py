@@ -125,6 +125,8 @@ CAPABILITIES: dict[str, set[Role]] = {
     "disturbance.view": {A, S, Role.INSPECTOR},
     "disturbance.note": {S},
     "disturbance.decide": {S},  # not by who noted it
+    "risk.view": {H, M, S},
+    "risk.act": {H, S},
     "standard.view": {H, S, Role.ANALYST, Role.INSPECTOR},
     "standard.edit": {S},
     "handover.view": {M, S},

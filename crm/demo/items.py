@@ -122,9 +122,9 @@ def _item(
     ends = at + timedelta(hours=hours)
     ends = ends.replace(hour=8 + ends.hour % 12)  # nobody delivers at night
     fate = rng.random()
-    is_open = fate < 0.006 or ends > now() or ends <= at
-    is_back = 0.006 <= fate < 0.02 and not is_open
-    attempts = 1 if rng.random() < (0.72 if goal[0] == BAD else 0.91) else 2
+    is_open = fate < 0.003 or ends > now() or ends <= at
+    is_back = 0.003 <= fate < 0.012 and not is_open
+    attempts = 1 if rng.random() < (0.72 if goal[0] == BAD else 0.95) else 2
     wants, code = rng.random() < 0.03, rng.choice(goal[2])
     digits = f"{10_000_000 + serial:08d}"
     item: dict[str, Any] = dict.fromkeys(COLUMNS, "")
@@ -140,7 +140,7 @@ def _item(
         "return_cause": rng.choice(("address", "address", "recipient", "operator"))
         if is_back
         else "",
-        "outcome": "damaged" if fate > 0.9985 else "lost" if fate < 0.001 else "",
+        "outcome": "damaged" if fate > 0.9995 else "lost" if fate < 0.0005 else "",
         "product": product,
         "relation": "same_city" if origin is goal else "province",
         "from_region": origin[1],
@@ -159,11 +159,11 @@ def _item(
 
 
 def _hours(rng: Random, product: str, *, is_near: bool, is_bad: bool) -> float:
-    """From acceptance to delivery; three in a hundred take much longer."""
+    """From acceptance to delivery; three in two hundred take much longer."""
     low, high = HOURS[product]
     hours = rng.triangular(low, high, low + (high - low) * 0.3)
     hours *= (0.45 if is_near else 1) * (1.9 if is_bad else 1)
-    return hours * (rng.choice((3, 4)) if rng.random() < 0.03 else 1)
+    return hours * (rng.choice((3, 4)) if rng.random() < 0.015 else 1)
 
 
 def _scans(rng: Random, item: dict[str, Any]) -> list[dict[str, Any]]:

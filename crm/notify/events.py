@@ -25,6 +25,7 @@ EVENTS: dict[str, Event] = {
     "finding": Event(_("A finding, or help that is asked of my unit")),
     "quality": Event(_("Quality checks")),
     "measure": Event(_("Corrective actions")),
+    "item.risk": Event(_("Items of key customers that may come late"), is_fixed=True),
     "topic": Event(_("A topic is suddenly named often")),
     "visit": Event(_("My visits: the day's list, appointments, what I am given")),
     "customer": Event(_("Alerts of customers, exports, prospects, grades")),

@@ -24,6 +24,7 @@ from delivery.models.pickups import (
     PickupTally,
 )
 from delivery.models.reports import VisitDraft, VisitPhoto, VisitReport
+from delivery.models.risks import ItemRisk
 from delivery.models.rounds import Improvement, SurveyMember, SurveyRound
 from delivery.models.scores import Band, Score, ScorePart, ScoreScheme
 from delivery.models.standards import DeliveryStandard, PremiumRoute, WorkDay
@@ -58,6 +59,7 @@ __all__ = [
     "Improvement",
     "Invitation",
     "ItemEvent",
+    "ItemRisk",
     "MailItem",
     "MailKey",
     "Method",

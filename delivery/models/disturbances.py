@@ -69,6 +69,20 @@ class Disturbance(models.Model):
     decided_at = models.DateTimeField(null=True)
     decision = models.CharField(max_length=300, blank=True)
     touched = models.IntegerField(null=True)  # items, once counted
+    # What became of them, counted with them: {"offices": [[name, items, delivered, late,
+    # open]], "products": the same}; late is beyond the limit.
+    report = models.JSONField(null=True)
+    # What customers with the benefit are told by SMS once it is approved; "": nothing.
+    sms = models.CharField(
+        _("SMS to entitled customers"),
+        max_length=200,
+        blank=True,
+        help_text=_(
+            "Goes out once it is approved, to customers of the area whose grade brings"
+            " such news; empty: nobody is told."
+        ),
+    )
+    told = models.IntegerField(null=True)  # customers who were sent it
 
     objects = DisturbanceQuerySet.as_manager()
 

@@ -4,6 +4,7 @@ from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.timezone import localdate
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from crm.access.capabilities import AuthedRequest, may, needs
@@ -58,10 +59,18 @@ def disturbance(request: AuthedRequest, pk: int) -> HttpResponse:
         may(request.user, "disturbance.decide", row.office)
         and row.made_by_id != request.user.pk
     )
+    report = row.report or {"offices": [], "products": []}
     context = {
         "row": row,
+        "reports": [
+            (_("Excused items by office"), _("Office"), report["offices"]),
+            (_("Excused items by product"), _("Product"), report["products"]),
+        ],
         "may_decide": may_decide and row.state == State.PROPOSED,
         "may_withdraw": may_decide and row.state == State.APPROVED,
+        "entitled": service.entitled_to(row).count()
+        if row.sms and row.told is None
+        else None,
     }
     return render(request, "quality/disturbance.html", context)
 

@@ -4,6 +4,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import Count, F, Q, QuerySet
 from django.utils.timezone import localdate, now
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
@@ -14,10 +15,15 @@ from crm.audit import services as audit
 from crm.errors import Refused
 from crm.jobs.models import Job
 from crm.jobs.services import enqueue
+from crm.notify.models import Message
+from customers.models import Customer
 from customers.services import tell_supervisors
+from delivery import messaging
 from delivery.models import Disturbance, MailItem
+from delivery.quality.marks import Mark
 
 State = Disturbance.State
+SMS_SUBJECT = gettext_noop("News of your mail")  # translated when it is read
 LONGEST_WAY = 60  # days that an item may have been on its way before it began
 REAPPLIED_DAYS = 120  # items that are brought in late are excused by the night
 TOUCHED = """
@@ -72,7 +78,39 @@ def decide(row: Disturbance, *, by: User, approved: bool, decision: str) -> Dist
     audit.record(by, f"disturbance.{row.state}", row, office=row.office)
     if approved and row.is_excusing:
         enqueue("delivery.excuse", {"disturbance_id": row.pk}, by=by)
+    if approved and row.sms:
+        enqueue("delivery.announce", {"disturbance_id": row.pk}, by=by)
     return row
+
+
+def entitled_to(row: Disturbance) -> QuerySet[Customer]:
+    """Customers of the area whose grade brings news of disturbances (R-GRD-08)."""
+    return Customer.objects.filter(
+        office__path__startswith=row.office.path,
+        merged_into=None,
+        grade__benefits__contains="disturbance_sms",
+    )
+
+
+@transaction.atomic
+def announce_step(job: Job) -> bool:
+    """Job: tell the entitled customers of an approved disturbance; twice is once."""
+    row = Disturbance.objects.select_related("office").get(
+        pk=job.params["disturbance_id"]
+    )
+    key = f"disturbance:{row.pk}"
+    messaging.send(
+        messaging.mobiles_of(entitled_to(row)),
+        purpose=Message.Purpose.SERVICE,
+        subject=SMS_SUBJECT,
+        body=row.sms,
+        key=f"{key}:sms",
+        at=now(),
+    )
+    row.told = Message.objects.filter(key__startswith=f"{key}:sms:").count()
+    row.save(update_fields=["told"])
+    job.done_units = row.told
+    return True
 
 
 @transaction.atomic
@@ -100,10 +138,15 @@ def excuse_step(job: Job) -> bool:
     first = row.first - timedelta(days=LONGEST_WAY)
     day = date.fromisoformat(job.cursor.get("next", f"{first}"))
     if day > min(row.last, localdate()):
-        row.touched = MailItem.objects.filter(
+        rows = MailItem.objects.filter(
             disturbance_id=row.pk, accepted_on__range=(first, row.last)
-        ).count()
-        row.save(update_fields=["touched"])
+        )
+        row.touched = rows.count()
+        row.report = {
+            "offices": _fates(rows, "office__name"),
+            "products": _fates(rows, "product"),
+        }
+        row.save(update_fields=["touched", "report"])
         return True
     values: dict[str, Any] = {
         "pk": row.pk,
@@ -119,6 +162,27 @@ def excuse_step(job: Job) -> bool:
             cursor.execute(MARK, [day])
     job.cursor = {"next": f"{day + timedelta(days=1)}"}
     return False
+
+
+def _fates(rows: QuerySet[MailItem], by: str) -> list[list]:
+    """[name, items, delivered, of those beyond their limit, still open], most first."""
+    marked = rows.annotate(
+        came=F("marks").bitand(Mark.DELIVERED.value),
+        timely=F("marks").bitand(Mark.ON_TIME.value),
+        back=F("marks").bitand(Mark.RETURNED.value),
+    )
+    groups = (
+        marked.order_by()
+        .values(by)
+        .annotate(
+            items=Count("*"),
+            delivered=Count("*", filter=Q(came__gt=0)),
+            late=Count("*", filter=Q(came__gt=0, timely=0)),
+            still=Count("*", filter=Q(came=0, back=0)),
+        )
+    )
+    names = (by, "items", "delivered", "late", "still")
+    return [[*row] for row in groups.order_by("-items", by).values_list(*names)]
 
 
 def again_step(job: Job) -> bool:

@@ -245,10 +245,24 @@ class BasesForm(forms.Form):
 class DisturbanceForm(forms.ModelForm):
     class Meta:
         model = Disturbance
-        fields = ["office", "places", "first", "last", "cause", "note", "is_excusing"]
+        fields = [
+            *(
+                "office",
+                "places",
+                "first",
+                "last",
+                "cause",
+                "note",
+                "is_excusing",
+                "sms",
+            )
+        ]
         widgets = {
-            name: forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
-            for name in ("first", "last")
+            "sms": forms.Textarea(attrs={"rows": 3}),
+            **{
+                name: forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
+                for name in ("first", "last")
+            },
         }
 
     def __init__(self, data: Any, *, offices: Any) -> None:

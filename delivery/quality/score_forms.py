@@ -51,13 +51,20 @@ class ScoreFilter(OfficeForm):
         found = self.cleaned_data
         return f"month={found['month']:%Y-%m}&level={self.compared}"
 
+    def clean(self) -> dict:
+        """Unasked, the level below the office's; a courier is one of the couriers."""
+        cleaned = super().clean() or {}
+        office = cleaned.get("office")
+        if office and not cleaned.get("level"):
+            levels = [*Office.Level.values, COURIER]
+            below = levels[levels.index(office.level) + 1]
+            cleaned["level"] = COURIER if cleaned.get("courier") else below
+            self.data["level"] = cleaned["level"]  # the choice as the page shows it
+        return cleaned
+
     @property
     def compared(self) -> str:
-        """What is asked for, else the level below the office's."""
-        if asked := self.cleaned_data["level"]:
-            return asked
-        levels = [*Office.Level.values, COURIER]
-        return levels[levels.index(self.cleaned_data["office"].level) + 1]
+        return self.cleaned_data["level"]
 
 
 class SchemeForm(forms.ModelForm):

@@ -5,6 +5,7 @@ from django.urls import path
 from delivery.quality import (
     disturbance_views,
     pickup_views,
+    risk_views,
     score_views,
     standard_views,
     views,
@@ -17,6 +18,8 @@ urlpatterns = [
     path("routes/premium/", standard_views.premium, name="premium"),
     path("scores/", score_views.board, name="scores"),
     path("scores/schemes/", score_views.schemes, name="score_schemes"),
+    path("risks/", risk_views.risks, name="risks"),
+    path("risks/<int:pk>/act/", risk_views.act, name="risk_act"),
     path("items/", views.item_list, name="items"),
     path("items/<str:waybill>/", views.item, name="item"),
     path("customer/<int:pk>/", views.for_customer, name="for_customer"),
