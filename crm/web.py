@@ -112,9 +112,6 @@ MENU = (
     ),
     MenuEntry(_("Visit plans"), "delivery:plans", "list-todo", "visit.plan"),
     MenuEntry(_("Surveys"), "delivery:rounds", "clipboard-pen", "survey.manage"),
-    MenuEntry(
-        _("Improvements"), "delivery:improvements", "trending-up", "survey.manage"
-    ),
     MenuEntry(_("Hand-overs"), "delivery:handovers", "handshake", "handover.view"),
     MenuEntry(_("Delivery quality"), "quality:board", "package-check", "delivery.view"),
     MenuEntry(_("Pickups"), "quality:pickups", "truck", "pickup.view"),
@@ -124,6 +121,13 @@ MENU = (
     MenuEntry(_("Work orders"), "complaints:list", "inbox", "complaint.view"),
     MenuEntry(_("Follow-up calls"), "delivery:next_call", "phone-call", "survey.call"),
     MenuEntry(_("Mail items"), "quality:items", "package-search", "item.view"),
+    MenuEntry(
+        _("Inspections"), "quality:inspections", "clipboard-list", "inspection.view"
+    ),
+    MenuEntry(_("Card batches"), "quality:batches", "layers", "batch.view"),
+    MenuEntry(
+        _("Improvements"), "delivery:improvements", "trending-up", "improvement.see"
+    ),
     MenuEntry(_("Items at risk"), "quality:risks", "hourglass", "risk.view"),
     MenuEntry(
         _("Disturbances"),

@@ -1,4 +1,4 @@
-"""Pages of improvements: what weak items of surveys led to."""
+"""Pages of improvements: what weak items of surveys and findings led to."""
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse
@@ -19,10 +19,12 @@ from delivery.round_forms import WordsForm
 def improvements(request: AuthedRequest) -> HttpResponse:
     """What is to be improved, by whom, and whether it helped."""
     rows = Improvement.objects.visible_to(request.user)
-    rows = rows.select_related("round", "question__version", "office", "owner")
+    rows = rows.select_related(
+        *("round", "question__version", "finding__inspection", "office", "owner")
+    )
     page = keyset_page(rows, ["due_on", "pk"], request.GET.get("after", ""))
     for row in page.rows:
-        over = may(request.user, "survey.manage", row.office)
+        over = may(request.user, "improvement.manage", row.office)
         row.may_do = row.done_at is None and (row.owner_id == request.user.pk or over)
         row.may_judge = bool(
             row.done_at
@@ -31,6 +33,7 @@ def improvements(request: AuthedRequest) -> HttpResponse:
             and request.user.pk not in (row.owner_id, row.done_by_id)
         )
         row.since = improving.score_since(row, request.user) if row.done_at else None
+        row.found = improving.verdict_since(row)
     context = {"page": page, "today": localdate()}
     return render(request, "delivery/improvements.html", context)
 

@@ -39,10 +39,13 @@ from customers.models import (
     SavedView,
 )
 from delivery.models import (
+    CardBatch,
     CareRule,
+    Check,
     Disturbance,
     Handover,
     Improvement,
+    Inspection,
     ItemRisk,
     PickupSheet,
     VisitPlan,
@@ -305,6 +308,14 @@ ROUTES = {
     "quality:sheet_csv": Route("pickup.export", "post", "sheet"),
     "quality:bulletin": Route("pickup.sheet", of="sheet"),
     "quality:sheet_step": Route("pickup.sign", "post", "sheet_step"),
+    "quality:inspections": Route("inspection.view"),
+    "quality:inspection": Route("inspection.view", of="inspection"),
+    "quality:inspection_end": Route("inspection.plan", "post", "inspection"),
+    "quality:check_note": Route("inspection.plan", "post", "point"),
+    "quality:check_mend": Route("improvement.manage", "post", "point"),
+    "quality:check_photo": Route("inspection.view", of="point", is_lost=True),
+    "quality:batches": Route("batch.view"),
+    "quality:batch": Route("batch.view", of="batch"),
     "quality:risks": Route("risk.view"),
     "quality:risk_act": Route("risk.act", "post", "risk"),
     "quality:disturbances": Route("disturbance.view"),
@@ -502,6 +513,18 @@ def things(cast, where, owner, agent) -> dict:
     sheet = PickupSheet.objects.create(
         office=where, first=localdate(), last=localdate(), payroll_month=localdate()
     )
+    inspection = Inspection.objects.create(
+        office=where, title="视检", planned_on=localdate(), inspector=boss, made_by=boss
+    )
+    point = Check.objects.create(inspection=inspection, what="营业时间公示")
+    cards = CardBatch.objects.create(
+        office=where,
+        customer=customer,
+        code="B1",
+        posted_on=localdate(),
+        pieces=100,
+        made_by=boss,
+    )
     risk = ItemRisk.objects.create(
         waybill=make.waybill(next(make.numbers)),
         accepted_on=localdate(),
@@ -513,6 +536,9 @@ def things(cast, where, owner, agent) -> dict:
     )
     return {
         "risk": {"pk": risk.pk},
+        "inspection": {"pk": inspection.pk},
+        "point": {"pk": inspection.pk, "check": point.pk},
+        "batch": {"pk": cards.pk},
         "visit": {"pk": visit.pk},
         "visit_become": {"pk": done.pk, "what": "opportunity"},
         "visit_step": {"pk": visit.pk, "what": "miss"},
@@ -654,11 +680,14 @@ MISSING = {
             "sheet",
             "disturbance",
             "risk",
+            "inspection",
+            "batch",
         ],
         {"pk": 99999999},
     ),
     "verdict": {"pk": 99999999, "what": "delivered"},
     "item": {"waybill": "EA000000000CN"},
+    "point": {"pk": 99999999, "check": 1},
     "api_item": {"pk": "EA000000000CN"},
     "sheet_step": {"pk": 99999999, "what": "sign"},
     "disturbance_step": {"pk": 99999999, "what": "approve"},

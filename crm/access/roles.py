@@ -110,7 +110,11 @@ CAPABILITIES: dict[str, set[Role]] = {
     "visit.board": {S},
     "survey.manage": {S},
     "survey.call": {A, S},
-    "improvement.see": {A, H, M, S, Q},  # what one sees to oneself
+    "improvement.see": {A, H, M, S, Q, Role.INSPECTOR},  # what one sees to oneself
+    "improvement.manage": {
+        S,
+        Role.INSPECTOR,
+    },  # judged by neither who did it nor its owner
     "delivery.view": {S, Role.ANALYST},
     "item.view": {A, H, M, S, Role.INSPECTOR},
     "item.lookup": {A},  # any waybill by its whole number, audited
@@ -125,6 +129,11 @@ CAPABILITIES: dict[str, set[Role]] = {
     "disturbance.view": {A, S, Role.INSPECTOR},
     "disturbance.note": {S},
     "disturbance.decide": {S},  # not by who noted it
+    "inspection.view": {H, S, Role.INSPECTOR},
+    "inspection.plan": {S, Role.INSPECTOR},  # and carry out
+    "batch.view": {M, S, Role.INSPECTOR},
+    "batch.keep": {M, S},
+    "batch.sample": {M, S, Role.INSPECTOR},
     "risk.view": {H, M, S},
     "risk.act": {H, S},
     "standard.view": {H, S, Role.ANALYST, Role.INSPECTOR},

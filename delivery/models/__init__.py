@@ -1,7 +1,9 @@
 """The tables of delivery, one module a subject."""
 
+from delivery.models.batches import CardBatch, CardReturn, CardSample
 from delivery.models.care import CareRule
 from delivery.models.disturbances import Disturbance
+from delivery.models.inspections import Check, Inspection
 from delivery.models.items import (
     CAUSES,
     NOT_HANDED_OVER,
@@ -48,8 +50,12 @@ __all__ = [
     "Answer",
     "Band",
     "CalendarFeed",
+    "CardBatch",
+    "CardReturn",
+    "CardSample",
     "CareRule",
     "Cause",
+    "Check",
     "CourierTally",
     "DeliveryStandard",
     "Disturbance",
@@ -57,6 +63,7 @@ __all__ = [
     "Flaw",
     "Handover",
     "Improvement",
+    "Inspection",
     "Invitation",
     "ItemEvent",
     "ItemRisk",

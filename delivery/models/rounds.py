@@ -17,6 +17,7 @@ from crm.access.models import User
 from crm.access.scoping import ScopedQuerySet, reaching, subtree
 from crm.org.models import Office
 from customers.models import Customer, choices
+from delivery.models.inspections import Check
 from delivery.models.surveys import Invitation, Question, QuestionnaireVersion
 
 
@@ -226,15 +227,25 @@ class SurveyMember(models.Model):
 
 class ImprovementQuerySet(ScopedQuerySet):
     def rule(self, user: User) -> Q:
-        return subtree(user, "supervisor") | Q(owner=user)
+        """One's own; those of the offices below for who supervises or inspects them."""
+        return (
+            subtree(user, "supervisor")
+            | Q(owner=user)
+            | subtree(user, "inspector") & Q(finding__isnull=False)
+        )
 
 
 class Improvement(models.Model):
-    """What a weak item of a survey led to: owner, last day, and whether a later round is
-    better (R-VIS-19, R-VIS-20)."""
+    """What a weak item of a survey, or a finding of an inspection, led to: owner, last day,
+    and whether a later round or inspection is better (R-VIS-19, R-VIS-20)."""
 
-    round = models.ForeignKey(SurveyRound, models.PROTECT, related_name="improvements")
-    question = models.ForeignKey(Question, models.PROTECT, related_name="+")
+    round = models.ForeignKey(
+        SurveyRound, models.PROTECT, null=True, related_name="improvements"
+    )
+    question = models.ForeignKey(Question, models.PROTECT, null=True, related_name="+")
+    finding = models.ForeignKey(
+        Check, models.PROTECT, null=True, related_name="improvements"
+    )
     office = models.ForeignKey(
         Office, models.PROTECT, related_name="+", verbose_name=_("office")
     )
@@ -259,6 +270,11 @@ class Improvement(models.Model):
     class Meta:
         ordering = ["due_on", "pk"]
         constraints = [
+            models.CheckConstraint(
+                name="improvement_of_one",
+                condition=Q(finding=None, round__isnull=False, question__isnull=False)
+                | Q(finding__isnull=False, round=None, question=None),
+            ),
             models.CheckConstraint(
                 name="improvement_done_first",
                 condition=Q(is_effective=None) | Q(done_at__isnull=False),

@@ -3,7 +3,9 @@
 from django.urls import path
 
 from delivery.quality import (
+    batch_views,
     disturbance_views,
+    inspection_views,
     pickup_views,
     risk_views,
     score_views,
@@ -37,6 +39,26 @@ urlpatterns = [
         disturbance_views.step,
         name="disturbance_step",
     ),
+    path("inspections/", inspection_views.inspections, name="inspections"),
+    path("inspections/<int:pk>/", inspection_views.inspection, name="inspection"),
+    path("inspections/<int:pk>/end/", inspection_views.end, name="inspection_end"),
+    path(
+        "inspections/<int:pk>/<int:check>/note/",
+        inspection_views.check_note,
+        name="check_note",
+    ),
+    path(
+        "inspections/<int:pk>/<int:check>/improve/",
+        inspection_views.check_mend,
+        name="check_mend",
+    ),
+    path(
+        "inspections/<int:pk>/<int:check>/photo/",
+        inspection_views.photo,
+        name="check_photo",
+    ),
+    path("batches/", batch_views.batches, name="batches"),
+    path("batches/<int:pk>/", batch_views.batch, name="batch"),
     path("standards/", standard_views.standards, name="standards"),
     path("standards/<int:pk>/", standard_views.standard, name="standard"),
 ]
