@@ -12,6 +12,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 WIDTH, HEIGHT = 1000, 400
+MOST_NAMES = 16  # below the columns of a chart
 
 
 def nice_ticks(low: float, high: float, count: int = 5) -> list[float]:
@@ -96,9 +97,15 @@ def columns(
         format_html_join(
             "",
             '<li class="{}">{}</li>',
-            (("alt" if i % 2 else "on", name) for i, name in enumerate(names)),
+            (("alt" if i % 2 else "on", name) for i, name in enumerate(_sparse(names))),
         ),
     )
+
+
+def _sparse(names: Sequence[str]) -> list[str]:
+    """As many of the names as can be read side by side; the columns say all of them."""
+    step = math.ceil(len(names) / MOST_NAMES)
+    return [name if i % step == 0 else "" for i, name in enumerate(names)]
 
 
 def _marks(

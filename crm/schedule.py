@@ -40,6 +40,7 @@ JOB_KINDS = {
     "delivery.track": "delivery.quality.risks.track_step",
     "delivery.disturbances": "delivery.quality.disturbances.again_step",
     "delivery.tally": "delivery.quality.tallying.tally_step",
+    "delivery.volume": "delivery.quality.volumes.volume_step",
     "delivery.scores": "delivery.quality.scores.scores_step",
     "complaints.sweep": "complaints.sweeping.sweep_step",
     "complaints.quality_counts": "complaints.quality_counts.bring_down_step",
@@ -58,7 +59,7 @@ JOB_KINDS = {
 # Kinds that load numpy and scipy have a queue of their own, so that the workers of the day
 # stay small where somebody runs separate ones (docker-compose.yml); `make run` has one.
 ANALYTICS_QUEUE = "analytics"
-ANALYTICS_KINDS = {"customers.value", "customers.forecast"}
+ANALYTICS_KINDS = {"customers.value", "customers.forecast", "delivery.volume"}
 # name → (kind, every so many seconds or None, daily at local time or None)
 JOB_SCHEDULE = {
     "deliver": ("notify.deliver", 30, None),
@@ -86,6 +87,7 @@ JOB_SCHEDULE = {
     "tallies": ("delivery.tally", 60, None),
     "tracking": ("delivery.track", 600, None),
     "broken": ("complaints.broken", 600, None),
+    "volume": ("delivery.volume", None, "05:25"),
     "scores": ("delivery.scores", None, "05:15"),
     "visits": ("delivery.night", None, "05:45"),
     "care": ("delivery.care", None, "05:35"),

@@ -299,6 +299,7 @@ ROUTES = {
     "delivery:handover": Route("handover.view", of="handover"),
     "quality:board": Route("delivery.view"),
     "quality:routes": Route("delivery.view"),
+    "quality:volume": Route("delivery.view"),
     "quality:scores": Route("delivery.view"),
     "quality:score_schemes": Route("standard.view"),
     "quality:pickups": Route("pickup.view"),

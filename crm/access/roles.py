@@ -116,6 +116,7 @@ CAPABILITIES: dict[str, set[Role]] = {
         Role.INSPECTOR,
     },  # judged by neither who did it nor its owner
     "delivery.view": {S, Role.ANALYST},
+    "volume.plan": {S},
     "item.view": {A, H, M, S, Role.INSPECTOR},
     "item.lookup": {A},  # any waybill by its whole number, audited
     "item.export": {S},

@@ -14,6 +14,7 @@ from crm.audit import services as audit
 from crm.dashboards import retention
 from crm.demo import (
     grading,
+    inspections,
     items,
     names,
     orders,
@@ -63,9 +64,11 @@ def seed() -> dict[str, int]:
     watch.seed(rng, offices[province.PROVINCE[0]], users)
     visits.seed(rng, customers, users, offices)
     surveys.seed(rng, users, offices)
-    made = items.seed(rng, offices, users, customers)
+    made = items.seed(rng, offices, users)
     pickups.seed(rng, offices, users)
-    run_inline(enqueue("delivery.scores"))
+    inspections.seed(rng, offices, users, customers)
+    for kind in ("delivery.scores", "delivery.volume", "delivery.track"):
+        run_inline(enqueue(kind))
     base, current = retention.default_periods(today)
     for earlier in range(retention.TREND_POINTS):
         root = offices[province.PROVINCE[0]]

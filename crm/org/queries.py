@@ -6,13 +6,18 @@ from datetime import date, timedelta
 from django.db.models import Q
 
 from crm.org.calendar import OFFICE_HOURS, Windows, WorkCalendar
-from crm.org.models import CalendarDay, HolidayYear, Office, WorkWindow
+from crm.org.models import (
+    CalendarDay,
+    HolidayYear,
+    Office,
+    WorkWindow,
+    paths_above,
+)
 
 
 def ancestry(office: Office) -> list[str]:
     """Paths from the root to the office itself."""
-    step = Office.steplen
-    return [office.path[: end + step] for end in range(0, len(office.path), step)]
+    return paths_above(office.path)
 
 
 def calendar_of(office: Office) -> WorkCalendar:

@@ -45,6 +45,7 @@ from delivery.models.tallies import (
     TallyMark,
 )
 from delivery.models.visits import Visit, VisitPlan, VisitRule, VisitType, Way
+from delivery.models.volumes import DeliveryCapacity, VolumeDay
 
 __all__ = [
     "Answer",
@@ -57,6 +58,7 @@ __all__ = [
     "Cause",
     "Check",
     "CourierTally",
+    "DeliveryCapacity",
     "DeliveryStandard",
     "Disturbance",
     "EventKey",
@@ -100,6 +102,7 @@ __all__ = [
     "VisitReport",
     "VisitRule",
     "VisitType",
+    "VolumeDay",
     "Way",
     "WorkDay",
 ]

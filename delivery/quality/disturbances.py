@@ -175,10 +175,10 @@ def _fates(rows: QuerySet[MailItem], by: str) -> list[list]:
         marked.order_by()
         .values(by)
         .annotate(
-            items=Count("*"),
-            delivered=Count("*", filter=Q(came__gt=0)),
-            late=Count("*", filter=Q(came__gt=0, timely=0)),
-            still=Count("*", filter=Q(came=0, back=0)),
+            items=Count("waybill"),
+            delivered=Count("waybill", filter=Q(came__gt=0)),
+            late=Count("waybill", filter=Q(came__gt=0, timely=0)),
+            still=Count("waybill", filter=Q(came=0, back=0)),
         )
     )
     names = (by, "items", "delivered", "late", "still")

@@ -66,17 +66,21 @@ class OfficeForm(forms.Form):
         return {}
 
 
-class SpanForm(OfficeForm):
-    """Which office, which days of acceptance, which product."""
-
-    since = day(gettext_lazy("Days from"))
-    until = day(gettext_lazy("to"))
+class ProductForm(OfficeForm):
     product = forms.CharField(
         label=gettext_lazy("Product"),
         max_length=20,
         required=False,
         widget=forms.TextInput(attrs={"size": 6}),
     )
+
+
+class SpanForm(ProductForm):
+    """Which office, which days of acceptance, which product."""
+
+    since = day(gettext_lazy("Days from"))
+    until = day(gettext_lazy("to"))
+    field_order = ["office", "since", "until", "product"]
 
     def usual(self) -> dict[str, str]:
         first, last = month_span(localdate().replace(day=1) - timedelta(days=1))
@@ -285,3 +289,13 @@ class DisturbanceForm(forms.ModelForm):
         elif last and last > localdate() + timedelta(days=30):
             self.add_error("last", _("This lies far ahead."))
         return cleaned
+
+
+class CapacityForm(forms.Form):
+    pieces = forms.IntegerField(
+        label=gettext_lazy("Items that can be handed out a day"),
+        min_value=1,
+        max_value=10_000_000,
+        required=False,
+        help_text=gettext_lazy("Empty: it is not known."),
+    )

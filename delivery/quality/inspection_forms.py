@@ -10,7 +10,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from crm.access.models import Posting, Role, User
-from crm.org.models import Office, paths_above
+from crm.org.models import Office
+from crm.org.queries import ancestry
 from customers.models import Customer
 from delivery.models import (
     CardBatch,
@@ -116,7 +117,7 @@ class MendForm(forms.ModelForm):
     def __init__(self, data: Any, *, office: Office, check: int) -> None:
         super().__init__(data, prefix=f"m{check}")
         here = Q(office__path__startswith=office.path)
-        above = Q(office__path__in=paths_above(office.path))
+        above = Q(office__path__in=ancestry(office))
         self.fields["owner"].queryset = posted(
             here | above, Role.HANDLER, Role.SUPERVISOR
         )

@@ -121,7 +121,8 @@ def _page(
         if may_do:
             is_posted = noting is not None and noting.instance.pk == check.pk
             line["form"] = noting if is_posted else NoteForm(None, None, check=check)
-        if may_mend and check.verdict == Check.Verdict.MISSED:
+        is_in_hand = any(b.is_effective is None for b in check.improvements.all())
+        if may_mend and check.verdict == Check.Verdict.MISSED and not is_in_hand:
             line["mend"] = (
                 mending[1]
                 if mending and mending[0] == check.pk

@@ -11,6 +11,7 @@ from delivery.quality import (
     score_views,
     standard_views,
     views,
+    volume_views,
 )
 
 app_name = "quality"
@@ -18,6 +19,7 @@ urlpatterns = [
     path("", views.board, name="board"),
     path("routes/", views.route_list, name="routes"),
     path("routes/premium/", standard_views.premium, name="premium"),
+    path("volume/", volume_views.volume, name="volume"),
     path("scores/", score_views.board, name="scores"),
     path("scores/schemes/", score_views.schemes, name="score_schemes"),
     path("risks/", risk_views.risks, name="risks"),

@@ -1,11 +1,11 @@
 """Every page in both themes and sizes: axe finds nothing, nothing scrolls sideways."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.db import transaction
-from django.utils.timezone import localdate
+from django.utils.timezone import localdate, now
 
 from complaints.calls import open_call
 from complaints.models import Complaint
@@ -17,15 +17,26 @@ from delivery import questionnaires
 from delivery.handovers import start
 from delivery.improving import improve
 from delivery.models import (
+    CardBatch,
+    CardReturn,
     CareRule,
+    Check,
     Disturbance,
+    Inspection,
+    ItemRisk,
     PickupSheet,
     PremiumRoute,
     VisitPlan,
     VisitRule,
 )
 from delivery.plans import freeze
-from delivery.quality import disturbances, pickup_import, sheets
+from delivery.quality import (
+    batches,
+    disturbances,
+    inspecting,
+    pickup_import,
+    sheets,
+)
 from delivery.surveys import answer
 from delivery.visit_log import log
 from tests import factories as make
@@ -111,6 +122,12 @@ PAGES = {
         "/quality/routes/premium/",
         "/quality/scores/?month=2026-10",
         "/quality/scores/schemes/",
+        "/quality/volume/",
+        "/quality/risks/",
+        "/quality/inspections/",
+        "/quality/inspections/{inspection}/",
+        "/quality/batches/?since=2026-10-01&until=2026-10-31",
+        "/quality/batches/{batch}/",
         "/quality/items/?since=2026-10-01&until=2026-10-31",
         "/quality/items/{item}/",
         "/quality/standards/",
@@ -214,7 +231,13 @@ def quality(place) -> dict[str, object]:
             to_region="宜昌",
         )
     PremiumRoute.objects.create(from_region="武汉", to_region="宜昌")
-    run_inline(enqueue("delivery.tally"))
+    make.item(
+        place.wuchang,
+        f"{localdate() - timedelta(days=3)}T09:00+08:00",
+        delivered_at=f"{localdate() - timedelta(days=1)}T09:00+08:00",
+    )
+    for kind in ("delivery.tally", "delivery.scores", "delivery.volume"):
+        run_inline(enqueue(kind))
     first, last = date(2026, 10, 1), date(2026, 10, 31)
     lines = [
         [n + 2, f"P{n}", "2026-10-12T10:00+08:00", "tf"[n % 3 == 0]] for n in range(40)
@@ -227,7 +250,31 @@ def quality(place) -> dict[str, object]:
     disturbance = Disturbance(
         office=place.wuhan, first=first, last=first, cause="weather", note="暴雨"
     )
+    inspection = Inspection(
+        office=place.wuchang, title="视检", planned_on=last, inspector=other
+    )
+    inspecting.plan(inspection, by=other)
+    points = [
+        inspecting.add_check(inspection, Check(what=what), by=other)
+        for what in ("公示", "台席")
+    ]
+    inspecting.note(inspection, points[0], by=other, verdict="missed", actual="无")
+    batch = CardBatch(office=place.wuhan, code="HK1", posted_on=first, pieces=500)
+    batches.keep(batch, by=other)
+    back = CardReturn(day=last, cause="address", pieces=5)
+    batches.came_back(batch, back, by=other)
+    ItemRisk.objects.create(
+        waybill=number,
+        accepted_on=first,
+        customer=make.customer(place.wuhan),
+        office=place.wuchang,
+        due_at=now(),
+        why="silent",
+        noticed_at=now(),
+    )
     return {
+        "inspection": inspection.pk,
+        "batch": batch.pk,
         "item": number,
         "sheet": sheets.propose(sheet, by=other).pk,
         "disturbance": disturbances.propose(disturbance, by=other).pk,
