@@ -52,6 +52,7 @@ JOB_KINDS = {
     "complaints.terms": "complaints.learning.terms_step",
     "complaints.topics": "complaints.learning.alert_step",
     "complaints.sample": "complaints.quality.draw_step",
+    "transfer.folder": "crm.transfer.folder.folder_step",
     "transfer.import": "crm.transfer.importing.import_step",
     "transfer.revert": "crm.transfer.importing.revert_step",
     "transfer.forget": "crm.transfer.importing.forget_step",
@@ -96,6 +97,7 @@ JOB_SCHEDULE = {
     "forecasts": ("customers.forecasts", None, "05:30"),
     "duplicates": ("customers.duplicates", None, "01:30"),
     "retention": ("dashboards.retention", None, "02:00"),
+    "folder": ("transfer.folder", 60, None),
     "forget": ("transfer.forget", None, "03:30"),
     "clean": ("access.clean", None, "03:00"),
 }

@@ -200,6 +200,8 @@ CUSTOMER_ERASERS = [
     "delivery.surveys.forget_customer",
     "delivery.visit_log.forget_customer",
 ]
+# What is called, in the same transaction, with an office whose place in the tree changed.
+OFFICE_MOVED_HEARERS = ["delivery.quality.again.recount"]
 # Who is told, in the same transaction, that a survey about its row was answered.
 SURVEY_HEARERS = {
     "complaints": "complaints.surveying.heard",
@@ -323,6 +325,8 @@ SPECTACULAR_SETTINGS = {
 # --- files, language, messages ---------------------------------------------------------
 # Not MEDIA_ROOT: nothing may ever serve these by path; scoped views do.
 FILES_ROOT = DATA_DIR / "files"
+# Where other systems put files to be brought in: <import>/<code of the office>/<file>.
+INBOX_ROOT = Path(env.str("INBOX_ROOT", default=str(DATA_DIR / "inbox")))
 STATIC_URL = "static/"
 STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(DATA_DIR / "static")))
 STATICFILES_DIRS = [BASE_DIR / "static"]

@@ -42,6 +42,7 @@ def own_folder(settings, tmp_path):
     """Files of a test are its own."""
     settings.DATA_DIR = tmp_path
     settings.FILES_ROOT = tmp_path / "files"
+    settings.INBOX_ROOT = tmp_path / "inbox"
 
 
 @pytest.fixture(autouse=True)

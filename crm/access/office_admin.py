@@ -4,6 +4,7 @@ from datetime import date, time
 
 from django.conf import settings
 from django.db import transaction
+from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
 from crm.access.capabilities import require, require_everywhere
@@ -55,6 +56,8 @@ def move_office(office: Office, *, by: User, parent: Office) -> Office:
     office = Office.objects.get(pk=office.pk)
     details = {"from": old_path, "to": office.path}
     audit.record(by, "office.moved", office, office=office, details=details)
+    for hearer in settings.OFFICE_MOVED_HEARERS:
+        import_string(hearer)(office)
     return office
 
 

@@ -7,6 +7,7 @@ from django.utils.timezone import localdate
 
 from crm.jobs.models import Job
 from crm.jobs.services import enqueue
+from crm.org.models import Office
 from delivery.models import NOT_HANDED_OVER
 from delivery.quality.merging import TOUCHED, reckon_touched
 from delivery.quality.workdays import fill
@@ -49,3 +50,14 @@ def reckon_step(job: Job) -> bool:
         reckon_touched(cursor)
     job.cursor = {"next": f"{day + timedelta(days=1)}"}
     return False
+
+
+MARK_DAYS_OF = """
+INSERT INTO delivery_tallymark (day) SELECT DISTINCT day FROM delivery_officetally
+WHERE office_id = %s"""
+
+
+def recount(office: Office) -> None:
+    """The office counts for others above it now: all days that it has are counted anew."""
+    with connection.cursor() as cursor:
+        cursor.execute(MARK_DAYS_OF, [office.pk])

@@ -10,6 +10,7 @@ from django.utils.translation import pgettext_lazy
 from delivery.quality.rates import (
     Counts,
     Share,
+    address_quality,
     address_return_rate,
     attempt_on_time_rate,
     attempt_rule_rate,
@@ -115,6 +116,9 @@ METRICS = (
         address_return_rate,
         "by_address",
         is_low_good=True,
+    ),
+    Metric(
+        "address_quality", _("Right addresses"), address_quality, "", "by_address", 99
     ),
     Metric(
         "recipient_return_rate",

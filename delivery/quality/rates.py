@@ -129,6 +129,12 @@ def address_return_rate(counts: Counts) -> Share:
     return Share(counts["by_address"], counts["items"])
 
 
+def address_quality(counts: Counts) -> Share:
+    """Items that did not go back for their address, of all (名址准确率); how complete the
+    customers' addresses are says the page of data quality."""
+    return Share(counts["items"] - counts["by_address"], counts["items"])
+
+
 def recipient_return_rate(counts: Counts) -> Share:
     """Items that went back because of the recipient, of all."""
     return Share(counts["by_recipient"], counts["items"])

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crm.access.models import Role
+from crm.access.office_admin import move_office
 from crm.audit.models import AuditEvent
 from crm.errors import Refused
 from crm.jobs.running import run_inline
@@ -318,3 +319,12 @@ def test_the_job_counts_the_kept_months(month):
     run_inline(enqueue("delivery.scores"))
     assert Score.objects.filter(month=OCTOBER).exists()
     assert CourierTally.objects.filter(plus_3__gt=0).exists()
+
+
+def test_an_office_that_moves_takes_its_figures_with_it(month):
+    root_admin = make.user("root.admin", (Role.SYSTEM_ADMIN, month.hubei))
+    move_office(month.wuchang, by=root_admin, parent=month.yichang)
+    run_inline(enqueue("delivery.tally"))
+    scores.count_month(OCTOBER)
+    assert of(month.wuhan).items == 32
+    assert of(month.yichang).items == 32
