@@ -200,6 +200,8 @@ CUSTOMER_ERASERS = [
     "delivery.surveys.forget_customer",
     "delivery.visit_log.forget_customer",
 ]
+# Boards keep their figures so long in the web worker; tallies lag behind as much anyway.
+FIGURES_KEPT_SECONDS = 60
 # What is called, in the same transaction, with an office whose place in the tree changed.
 OFFICE_MOVED_HEARERS = ["delivery.quality.again.recount"]
 # Who is told, in the same transaction, that a survey about its row was answered.

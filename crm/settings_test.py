@@ -26,3 +26,4 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = True
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+FIGURES_KEPT_SECONDS = 0  # each test sees what it has just made

@@ -4,6 +4,7 @@ import re
 from datetime import date
 
 import pytest
+from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -129,6 +130,28 @@ def test_the_board_asks_the_same_number_of_questions_whatever_there_is(
     with CaptureQueriesContext(connection) as second:
         client.get(reverse("quality:board"), OCTOBER)
     assert len(first) == len(second) <= 15
+
+
+def test_the_figures_are_kept_a_minute_and_only_for_the_same_question(
+    october, sign_in, settings
+):
+    settings.FIGURES_KEPT_SECONDS = 60
+    client, url = sign_in(october.chen), reverse("quality:board")
+    first = client.get(url, OCTOBER).content.decode()
+    make.item(october.wuchang, **FATES[0])
+    run_inline(enqueue("delivery.tally"))
+    with CaptureQueriesContext(connection) as asked:
+        again = client.get(url, OCTOBER).content.decode()
+    assert len(asked) <= 8
+    body = slice(first.index('class="kpis"'), None)
+    assert first[body] == again[again.index('class="kpis"') :]
+    other = client.get(url, OCTOBER | {"office": october.wuchang.code}).content.decode()
+    assert ">9</a>" in other  # eight, and the new one
+    assert (
+        sign_in(october.mei).get(url, OCTOBER | {"office": "420100"}).status_code == 422
+    )
+    cache.clear()
+    assert client.get(url, OCTOBER).content.decode()[body] != first[body]
 
 
 def test_the_list_pages_by_key_and_asks_no_more_for_more_rows(october, sign_in):
