@@ -16,7 +16,7 @@ from crm.access.capabilities import may
 from crm.access.models import Posting, Role, User
 from crm.jobs.models import Job
 from crm.notify.services import HOUSE_LANGUAGE
-from delivery.models import ItemRisk
+from delivery.models import ItemRisk, MailItem
 from delivery.quality import risks
 
 A_STEP = 20
@@ -41,14 +41,7 @@ def _opened(row: ItemRisk) -> str:
     if by is None:
         return ""
     with override(HOUSE_LANGUAGE):
-        text = _(
-            "Opened by the system: item %(waybill)s of this key customer was due"
-            " %(due)s and has not been delivered. %(why)s. Tell the customer first."
-        ) % {
-            "waybill": row.waybill,
-            "due": f"{localtime(row.due_at):%Y-%m-%d %H:%M}",
-            "why": row.get_why_display(),
-        }
+        text = _words(row)
     phone = customer.phones.filter(is_primary=True).first()
     order = create_complaint(
         by=by,
@@ -64,6 +57,31 @@ def _opened(row: ItemRisk) -> str:
     return order.ref
 
 
+def _words(row: ItemRisk) -> str:
+    # SECURITY: for the order of the item's own customer.
+    item = MailItem.objects.filter(
+        waybill=row.waybill, accepted_on=row.accepted_on
+    ).first()
+    facts = {"waybill": row.waybill, "why": row.get_why_display()}
+    facts["due"] = f"{localtime(row.due_at):%Y-%m-%d %H:%M}"
+    if item and item.delivered:
+        facts["came"] = f"{localtime(item.delivered):%Y-%m-%d %H:%M}"
+        return (
+            _(
+                "Opened by the system: item %(waybill)s of this key customer was due"
+                " %(due)s and was delivered %(came)s. Tell the customer first."
+            )
+            % facts
+        )
+    return (
+        _(
+            "Opened by the system: item %(waybill)s of this key customer was due"
+            " %(due)s and has not been delivered. %(why)s. Tell the customer first."
+        )
+        % facts
+    )
+
+
 def _in_whose_name(row: ItemRisk) -> User | None:
     """The customer's manager, else the nearest supervisor."""
     customer = row.customer
@@ -74,7 +92,9 @@ def _in_whose_name(row: ItemRisk) -> User | None:
         and may(manager, "complaint.create", customer.office)
     ):
         return manager
-    posted = Posting.objects.in_force(localdate()).filter(role=Role.SUPERVISOR)
+    posted = Posting.objects.in_force(localdate()).filter(
+        role=Role.SUPERVISOR, user__is_active=True
+    )
     above = [
         posting
         for posting in posted.select_related("user", "office")

@@ -1,6 +1,8 @@
 """What a file really is, and a clean copy of it. Pictures are drawn anew: no EXIF stays."""
 
 import io
+import struct
+import zlib
 
 from django.utils.translation import gettext as _
 from PIL import Image, UnidentifiedImageError
@@ -10,6 +12,12 @@ from crm.errors import Refused
 MAX_BYTES = 10 * 2**20
 MAX_PIXELS = 40_000_000
 MAX_SIDE = 2400
+# What a damaged or crafted picture makes of its decoder.
+BROKEN = (
+    *(UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError),
+    *(ValueError, EOFError, IndexError, TypeError, OverflowError, struct.error),
+    *(zlib.error, MemoryError),
+)
 
 
 def inspect(data: bytes) -> tuple[str, bytes]:
@@ -30,14 +38,9 @@ def _redrawn(data: bytes) -> bytes:
             if picture.width * picture.height > MAX_PIXELS:
                 raise Refused("file.size", _("The picture is too large."))
             drawn = picture.convert("RGB")
-    except (
-        UnidentifiedImageError,
-        Image.DecompressionBombError,
-        OSError,
-        SyntaxError,
-    ) as error:
+            drawn.thumbnail((MAX_SIDE, MAX_SIDE))
+    except BROKEN as error:
         raise wrong from error
-    drawn.thumbnail((MAX_SIDE, MAX_SIDE))
     out = io.BytesIO()
     drawn.save(out, "JPEG", quality=88)
     return out.getvalue()

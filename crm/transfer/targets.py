@@ -45,6 +45,7 @@ REASONS = {
     "other_carrier": _(
         "is no waybill of the postal service (S10, or thirteen digits): another carrier's?"
     ),
+    "foreign_event": _("is a scan that another office told"),
     "foreign_item": _("is no item that this office may change"),
     "reference": _("has characters that no reference has"),
     "moment": _("is not a date with a time; write 2026-11-21 09:30"),

@@ -19,10 +19,10 @@ from delivery.models.items import Cause
 
 class CardBatchQuerySet(ScopedQuerySet):
     def rule(self, user: User) -> Q:
-        """The office that posts them; managers: those of their customers."""
-        return subtree(user, "supervisor", "inspector") | subtree(
-            user, "manager", lookup="office"
-        ) & Q(customer__manager=user)
+        """The office that posts them; managers: those of their customers and their own."""
+        return subtree(user, "supervisor", "inspector") | subtree(user, "manager") & (
+            Q(customer__manager=user) | Q(made_by=user)
+        )
 
 
 class CardBatch(models.Model):

@@ -56,7 +56,9 @@ class Disturbance(models.Model):
     first = models.DateField(pgettext_lazy("disturbance", "from"))
     last = models.DateField(pgettext_lazy("disturbance", "to"))
     cause = models.CharField(_("cause"), max_length=9, choices=Cause)
-    note = models.CharField(_("what happened"), max_length=300)
+    note = models.CharField(
+        pgettext_lazy("disturbance", "what happened"), max_length=300
+    )
     state = models.CharField(max_length=8, choices=State, default=State.PROPOSED)
     is_excusing = models.BooleanField(
         _("its items leave the rates"),
@@ -70,7 +72,7 @@ class Disturbance(models.Model):
     decision = models.CharField(max_length=300, blank=True)
     touched = models.IntegerField(null=True)  # items, once counted
     # What became of them, counted with them: {"offices": [[name, items, delivered, late,
-    # open]], "products": the same}; late is beyond the limit.
+    # returned, open]], "products": the same}; late is beyond the limit.
     report = models.JSONField(null=True)
     # What customers with the benefit are told by SMS once it is approved; "": nothing.
     sms = models.CharField(

@@ -3,12 +3,15 @@
 Sources: domain.md 3.3, 7.1; R-DLV-10, R-KPI-15 to 22.
 """
 
+from collections.abc import Collection
 from datetime import date
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import RangeOperators
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Func, Q
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
@@ -17,6 +20,7 @@ from crm.access.models import User
 from crm.access.scoping import ScopedQuerySet, subtree
 from crm.org.models import Office
 
+DAYS_TAKEN = _("Some of these days have a sheet already: drop it first.")
 PICKUP_TARGET = Decimal("90.00")  # R-KPI-16: the headquarters' requirement
 PICKUP_EXCELLENT = Decimal("95.00")  # R-KPI-17
 PICKUP_DEDUCTION_PER_POINT = Decimal("1.00")  # R-KPI-19, R-KPI-21
@@ -200,10 +204,18 @@ class PickupSheet(models.Model):
                 & (Q(made_by=None) | ~Q(signed_by=F("made_by")))
                 | ~Q(state="signed"),
             ),
-            models.UniqueConstraint(
-                name="sheet_once",
-                fields=["office", "first", "last"],
+            # Nobody is deducted twice for one day.
+            ExclusionConstraint(
+                name="sheet_days_once",
+                expressions=[
+                    ("office", RangeOperators.EQUAL),
+                    (
+                        Func("first", "last", models.Value("[]"), function="daterange"),
+                        RangeOperators.OVERLAPS,
+                    ),
+                ],
                 condition=~Q(state="dropped"),
+                violation_error_message=DAYS_TAKEN,
             ),
         ]
 
@@ -212,6 +224,10 @@ class PickupSheet(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("quality:sheet", args=[self.pk])
+
+    def validate_constraints(self, exclude: Collection[str] | None = None) -> None:
+        """A form without the state would leave the days' constraint without its condition."""
+        super().validate_constraints(exclude=set(exclude or ()) - {"state"})
 
 
 class PickupLine(models.Model):
@@ -262,7 +278,8 @@ class PickupLine(models.Model):
         """Yuan, to the cent; unknown as long as the base is."""
         if self.base is None:
             return None
-        return (self.base * self.percent / 100).quantize(Decimal("0.01"))
+        owed = self.base * self.percent / 100
+        return owed.quantize(Decimal("0.01"), ROUND_HALF_UP)
 
 
 def month_behind(day: date) -> date:

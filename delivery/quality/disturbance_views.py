@@ -33,6 +33,7 @@ def disturbances(request: AuthedRequest) -> HttpResponse:
         url = once(
             request, lambda: service.propose(draft, by=request.user).get_absolute_url()
         )
+        messages.success(request, _("Noted. Somebody else decides on it."))
         return redirect(url)
     rows = Disturbance.objects.visible_to(request.user).select_related("office")
     page = keyset_page(rows, ["-first", "-pk"], request.GET.get("after", ""))
@@ -80,11 +81,19 @@ def disturbance(request: AuthedRequest, pk: int) -> HttpResponse:
 def step(request: AuthedRequest, pk: int, what: str) -> HttpResponse:
     """Approve, refuse, withdraw."""
     row = _seen(request, pk)
-    said = request.POST.get("decision", "").strip()[:300]
+    said = request.POST.get("decision", "").replace("\0", "").strip()[:300]
     try:
         if what in ("approve", "refuse"):
             is_yes = what == "approve"
             service.decide(row, by=request.user, approved=is_yes, decision=said)
+            messages.success(
+                request,
+                _(
+                    "Approved. Its items are being excused; load the page again for them."
+                )
+                if is_yes
+                else _("Refused."),
+            )
         elif what == "withdraw":
             service.withdraw(row, by=request.user)
         else:

@@ -16,6 +16,7 @@ from crm.errors import Refused
 from crm.jobs.models import Job
 from crm.jobs.services import enqueue
 from crm.notify.models import Message
+from crm.notify.services import tell
 from customers.models import Customer
 from customers.services import tell_supervisors
 from delivery import messaging
@@ -23,15 +24,19 @@ from delivery.models import Disturbance, MailItem
 from delivery.quality.marks import Mark
 
 State = Disturbance.State
+DECIDED = gettext_noop("A disturbance that you noted is decided")
 SMS_SUBJECT = gettext_noop("News of your mail")  # translated when it is read
 LONGEST_WAY = 60  # days that an item may have been on its way before it began
 REAPPLIED_DAYS = 120  # items that are brought in late are excused by the night
+# What was late before it began is not excused by it.
 TOUCHED = """
 UPDATE delivery_mailitem m SET disturbance_id = %(pk)s
 FROM org_office o, org_office a
 WHERE m.accepted_on = %(day)s AND m.disturbance_id IS NULL
   AND o.id = m.office_id AND a.id = m.accepted_by_id
   AND (o.path LIKE %(area)s OR a.path LIKE %(area)s)
+  AND (m.due_at IS NULL
+       OR m.due_at >= (%(first)s::date)::timestamp AT TIME ZONE 'Asia/Shanghai')
   AND (%(places)s = '{}' OR m.from_region = ANY(%(places)s::text[])
        OR m.to_region = ANY(%(places)s::text[]))
   AND LEAST(COALESCE(m.e_delivered_at, m.delivered_at),
@@ -76,6 +81,14 @@ def decide(row: Disturbance, *, by: User, approved: bool, decision: str) -> Dist
     row.decided_by, row.decided_at, row.decision = by, now(), decision
     row.save(update_fields=["state", "decided_by", "decided_at", "decision"])
     audit.record(by, f"disturbance.{row.state}", row, office=row.office)
+    tell(
+        row.made_by,
+        "system",
+        subject=DECIDED,
+        body=f"{row} · {row.get_state_display()}",
+        url=row.get_absolute_url(),
+        key=f"disturbance:{row.pk}:decided",
+    )
     if approved and row.is_excusing:
         enqueue("delivery.excuse", {"disturbance_id": row.pk}, by=by)
     if approved and row.sms:
@@ -165,11 +178,12 @@ def excuse_step(job: Job) -> bool:
 
 
 def _fates(rows: QuerySet[MailItem], by: str) -> list[list]:
-    """[name, items, delivered, of those beyond their limit, still open], most first."""
+    """[name, items, delivered, of those beyond their limit, returned, neither], most
+    first."""
     marked = rows.annotate(
         came=F("marks").bitand(Mark.DELIVERED.value),
         timely=F("marks").bitand(Mark.ON_TIME.value),
-        back=F("marks").bitand(Mark.RETURNED.value),
+        went_back=F("marks").bitand(Mark.RETURNED.value),
     )
     groups = (
         marked.order_by()
@@ -178,10 +192,11 @@ def _fates(rows: QuerySet[MailItem], by: str) -> list[list]:
             items=Count("waybill"),
             delivered=Count("waybill", filter=Q(came__gt=0)),
             late=Count("waybill", filter=Q(came__gt=0, timely=0)),
-            still=Count("waybill", filter=Q(came=0, back=0)),
+            back=Count("waybill", filter=Q(came=0, went_back__gt=0)),
+            still=Count("waybill", filter=Q(came=0, went_back=0)),
         )
     )
-    names = (by, "items", "delivered", "late", "still")
+    names = (by, "items", "delivered", "late", "back", "still")
     return [[*row] for row in groups.order_by("-items", by).values_list(*names)]
 
 

@@ -110,6 +110,14 @@ DELETE FROM event_staging s USING delivery_mailkey k
 JOIN org_office o ON o.id = k.owner_id
 WHERE k.waybill = s.waybill AND s.office_id IS NULL
   AND o.path NOT LIKE %(below)s AND %(path)s NOT LIKE o.path || '%%' RETURNING line"""
+# What another office has said, nobody else corrects or takes back.
+THEIRS = """
+DELETE FROM event_staging s USING delivery_eventkey k
+JOIN delivery_itemevent e ON (e.event_id, e.at) = (k.event_id, k.at)
+LEFT JOIN delivery_mailkey m ON m.waybill = e.waybill
+JOIN org_office o ON o.id = COALESCE(e.office_id, m.owner_id)
+WHERE k.event_id = s.event_id AND o.path NOT LIKE %(below)s
+  AND (e.office_id IS NOT NULL OR %(path)s NOT LIKE o.path || '%%') RETURNING line"""
 TURNS = """
 WITH turns AS (
     SELECT line, row_number() OVER (PARTITION BY event_id ORDER BY line) AS turn
@@ -241,6 +249,7 @@ def load(run: Run, lines: list[list], columns: list[str]) -> Loaded:
             (OFFICES, "", ""),
             (NO_OFFICE, "office", "no_office"),
             (FOREIGN, "waybill", "foreign_item"),
+            (THEIRS, "event_id", "foreign_event"),
         ):
             cursor.execute(sql, values)
             if reason:

@@ -1,5 +1,6 @@
 """Questions to the figures and lists of delivery quality."""
 
+import re
 from datetime import date, timedelta
 from typing import Any
 
@@ -35,6 +36,12 @@ def day(label: Any, *, required: bool = True) -> forms.DateField:
     return forms.DateField(
         label=label, widget=widget, validators=BOUNDS, required=required
     )
+
+
+def bounded(form: forms.BaseForm, *names: str) -> None:
+    """Days that the calendars know, where a form's fields come from its model."""
+    for name in names:
+        form.fields[name].validators += BOUNDS
 
 
 class OfficeForm(forms.Form):
@@ -136,6 +143,10 @@ class StandardForm(forms.ModelForm):
             },
         }
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        bounded(self, "valid_from", "valid_until")
+
     def clean(self) -> dict:
         cleaned = super().clean() or {}
         first, last = cleaned.get("valid_from"), cleaned.get("valid_until")
@@ -206,6 +217,7 @@ class SheetForm(forms.ModelForm):
         if last:
             initial |= {name: getattr(last, name) for name in names}
         super().__init__(data, initial=initial)
+        bounded(self, "first", "last")
         self.fields["office"].queryset = offices.filter(numchild__gt=0)
         self.fields["office"].empty_label = None
 
@@ -271,12 +283,13 @@ class DisturbanceForm(forms.ModelForm):
 
     def __init__(self, data: Any, *, offices: Any) -> None:
         super().__init__(data, initial={"first": localdate(), "last": localdate()})
+        bounded(self, "first", "last")
         self.fields["office"].queryset = offices
         self.fields["office"].empty_label = None
 
     def clean_places(self) -> list[str]:
-        names = ",".join(self.cleaned_data["places"] or []).replace("，", ",")
-        return [name.strip() for name in names.split(",") if name.strip()]
+        names = re.split("[,，、;；]", ",".join(self.cleaned_data["places"] or []))
+        return [name.strip() for name in names if name.strip()]
 
     def clean(self) -> dict:
         cleaned = super().clean() or {}
@@ -288,6 +301,8 @@ class DisturbanceForm(forms.ModelForm):
             self.add_error("last", message)
         elif last and last > localdate() + timedelta(days=30):
             self.add_error("last", _("This lies far ahead."))
+        if cleaned.get("sms") and last and last < localdate():
+            self.add_error("sms", _("It is over: nobody waits for such news."))
         return cleaned
 
 

@@ -74,7 +74,7 @@ def add_check(row: Inspection, check: Check, *, by: User) -> Check:
         raise Refused("check.many", _("This inspection is long enough."))
     check.inspection = row
     if check.waybill and check.expected_on is None:
-        item = items_of([check]).get(check.waybill)
+        item = items_of([check], by).get(check.waybill)
         check.expected_on = localdate(item.due_at) if item and item.due_at else None
     try:
         with transaction.atomic():
@@ -88,19 +88,24 @@ def add_check(row: Inspection, check: Check, *, by: User) -> Check:
 def note(
     row: Inspection, check: Check, *, by: User, data: bytes | None = None, **facts: Any
 ) -> Check:
-    """Write down what was found: actual, actual_on, verdict, and a picture.
+    """Write down what was found: actual, actual_on, verdict, and a picture. Where there
+    are two days, they decide.
 
-    Refused("check.verdict") where neither a verdict nor two days say how it is.
+    Refused("check.verdict") where neither a verdict nor two days say how it is,
+    ("check.improved") for turning what an improvement stands on.
     """
     row = _locked(row, by)
     check = row.checks.select_for_update().get(pk=check.pk)
     for name, value in facts.items():
         setattr(check, name, value)
-    if not check.verdict and check.actual_on and check.expected_on:
+    if check.actual_on and check.expected_on:
         is_timely = check.actual_on <= check.expected_on
         check.verdict = Verdict.MET if is_timely else Verdict.MISSED
     if not check.verdict:
         raise Refused("check.verdict", _("Say whether it is as expected."))
+    if check.verdict == Verdict.MET and check.improvements.exists():
+        message = _("An improvement stands on this finding: it stays as it is.")
+        raise Refused("check.improved", message)
     check.noted_at = now()
     if data:
         _keep_picture(check, data)
@@ -148,17 +153,17 @@ def take_away(row: Inspection, check: Check, *, by: User) -> None:
         raise Refused("check.noted", _("What is noted stays."))
 
 
-def items_of(checks: list[Check]) -> dict[str, MailItem]:
-    """The items of test letters, by waybill, as far as scans know them. Two queries.
-
-    SECURITY: for who may see the inspection; the letters are our own.
-    """
+def items_of(checks: list[Check], user: User) -> dict[str, MailItem]:
+    """The items of test letters, by waybill, as far as scans know them and the user may
+    see them anyway: a test letter is no way round that. Two queries."""
     numbers = [check.waybill for check in checks if check.waybill]
     if not numbers:
         return {}
     keys = MailKey.objects.filter(waybill__in=numbers)
     days = dict(keys.values_list("waybill", "accepted_on"))
-    rows = MailItem.objects.filter(waybill__in=days, accepted_on__in=set(days.values()))
+    rows = MailItem.objects.visible_to(user).filter(
+        waybill__in=days, accepted_on__in=set(days.values())
+    )
     return {row.waybill: row for row in rows}
 
 

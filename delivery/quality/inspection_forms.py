@@ -21,7 +21,7 @@ from delivery.models import (
     Improvement,
     Inspection,
 )
-from delivery.quality.forms import BOUNDS
+from delivery.quality.forms import bounded
 from delivery.visit_forms import DAY, PersonField
 
 
@@ -51,7 +51,7 @@ class InspectionForm(forms.ModelForm):
         self.fields["inspector"].queryset = posted(
             Q(office__in=offices), Role.INSPECTOR, Role.SUPERVISOR
         )
-        self.fields["planned_on"].validators += BOUNDS
+        bounded(self, "planned_on")
 
 
 class CheckForm(forms.ModelForm):
@@ -65,6 +65,7 @@ class CheckForm(forms.ModelForm):
         if is_probe:
             self.fields["what"].label = gettext_lazy("Addressee")
             del self.fields["expected"]
+            bounded(self, "expected_on")
         else:
             del self.fields["waybill"]
             del self.fields["expected_on"]
@@ -93,7 +94,7 @@ class NoteForm(forms.ModelForm):
         if check.inspection.kind == Inspection.Kind.SITE:
             del self.fields["actual_on"]
         else:
-            self.fields["actual_on"].validators += BOUNDS
+            bounded(self, "actual_on")
 
     def clean_actual_on(self) -> Any:
         found = self.cleaned_data["actual_on"]
@@ -116,6 +117,7 @@ class MendForm(forms.ModelForm):
 
     def __init__(self, data: Any, *, office: Office, check: int) -> None:
         super().__init__(data, prefix=f"m{check}")
+        bounded(self, "due_on")
         here = Q(office__path__startswith=office.path)
         above = Q(office__path__in=ancestry(office))
         self.fields["owner"].queryset = posted(
@@ -146,7 +148,7 @@ class BatchForm(forms.ModelForm):
         self.by = by
         self.fields["office"].queryset = offices
         self.fields["office"].empty_label = None
-        self.fields["posted_on"].validators += BOUNDS
+        bounded(self, "posted_on")
 
     def clean_customer(self) -> Customer | None:
         code = self.cleaned_data["customer"].strip()
@@ -204,6 +206,8 @@ class SampleForm(forms.ModelForm):
         cleaned = super().clean() or {}
         names = ("asked", "arrived", "in_time")
         asked, arrived, in_time = (cleaned.get(name) for name in names)
+        if asked is not None and asked > self.batch.pieces:
+            self.add_error("asked", _("More than were posted."))
         if asked is not None and arrived is not None and arrived > asked:
             self.add_error("arrived", _("More than were asked."))
         if arrived is not None and in_time is not None and in_time > arrived:

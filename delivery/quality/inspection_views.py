@@ -95,7 +95,9 @@ def inspection(request: AuthedRequest, pk: int) -> HttpResponse:
             return row.get_absolute_url()
 
         try:
-            return redirect(once(request, act))
+            address = once(request, act)
+            messages.success(request, _("Added."))
+            return redirect(address)
         except Refused as refusal:
             form.add_error(None, str(refusal))
     return _page(request, row, form, status=422 if sent is not None else 200)
@@ -108,16 +110,20 @@ def _page(
     *,
     noting: NoteForm | None = None,
     mending: tuple[int, MendForm] | None = None,
+    summary: str = "",
     status: int = 200,
 ) -> HttpResponse:
     checks = list(row.checks.prefetch_related("improvements__owner"))
-    items = service.items_of(checks)
+    items = service.items_of(checks, request.user)
     may_do = _may_do(request, row)
     may_mend = may(request.user, "improvement.manage", row.office)
     lines: list[dict[str, Any]] = []
     for check in checks:
         check.inspection = row
-        line: dict[str, Any] = {"check": check, "item": items.get(check.waybill)}
+        item = items.get(check.waybill)
+        line: dict[str, Any] = {"check": check, "item": item}
+        if item and item.delivered and check.actual_on:
+            line["differs"] = localdate(item.delivered) != check.actual_on
         if may_do:
             is_posted = noting is not None and noting.instance.pk == check.pk
             line["form"] = noting if is_posted else NoteForm(None, None, check=check)
@@ -134,6 +140,7 @@ def _page(
         "lines": lines,
         "form": form,
         "may_do": may_do,
+        "summary": summary,
         "is_probe": row.kind == Kind.PROBE,
         "met": sum(check.verdict == Check.Verdict.MET for check in checks),
         "noted": sum(check.verdict != "" for check in checks),
@@ -162,6 +169,7 @@ def check_note(request: AuthedRequest, pk: int, check: int) -> HttpResponse:
             picture = form.cleaned_data.get("photo")
             data = picture.read(MAX_BYTES + 1) if picture else None
             service.note(row, found, by=request.user, data=data, **facts)
+            messages.success(request, _("Kept."))
             return redirect(found.get_absolute_url())
     except Refused as refusal:
         form.add_error(None, str(refusal))
@@ -191,12 +199,15 @@ def check_mend(request: AuthedRequest, pk: int, check: int) -> HttpResponse:
 def end(request: AuthedRequest, pk: int) -> HttpResponse:
     """It is done, or dropped."""
     row = _seen(request, pk)
-    summary = request.POST.get("summary", "").strip()[:500]
+    summary = request.POST.get("summary", "").replace("\0", "").strip()[:500]
     try:
         dropped = "drop" in request.POST
         service.end(row, by=request.user, summary=summary, dropped=dropped)
     except Refused as refusal:
         messages.error(request, str(refusal))
+        blank = CheckForm(None, is_probe=row.kind == Kind.PROBE)
+        return _page(request, row, blank, summary=summary, status=422)
+    messages.success(request, _("Ended."))
     return redirect(row)
 
 

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from crm.access.capabilities import AuthedRequest, may, needs
+from crm.access.models import User
 from crm.access.once import answered, once
 from crm.access.scoping import offices_of
 from crm.errors import Refused
@@ -135,11 +136,21 @@ def _lines(row: PickupSheet) -> list[PickupLine]:
     return sorted(lines, key=lambda line: (line.standing, line.timely / line.due))
 
 
+def _hide_pay_of_others(lines: list[PickupLine], user: User) -> None:
+    """SECURITY: a unit's supervisor reads the sheet, and the pay of the own unit only."""
+    own = [posting.office for posting in user.posts("supervisor")]
+    for line in lines:
+        if not any(office.contains(line.unit) for office in own):
+            line.base = None
+
+
 @needs("pickup.sheet")
 def sheet(request: AuthedRequest, pk: int) -> HttpResponse:
     """One assessment: its lines, the pay behind them, and what may be done with it."""
     row = _seen(request, pk)
     lines = _lines(row)
+    if not may(request.user, "pickup.sheet", row.office):
+        _hide_pay_of_others(lines, request.user)
     is_open = row.state == PickupSheet.State.PROPOSED
     may_base = is_open and may(request.user, "pickup.base", row.office)
     failing = [line for line in lines if line.standing == PickupLine.Standing.DEDUCTED]
@@ -159,6 +170,7 @@ def sheet(request: AuthedRequest, pk: int) -> HttpResponse:
         "bases": {line.pk: field for line, field in form.rows()} if may_base else {},
         "due": sum(line.due for line in lines),
         "timely": sum(line.timely for line in lines),
+        "seen": service.fingerprint(row),
         "may_sign": is_open
         and may(request.user, "pickup.sign", row.office)
         and row.made_by_id != request.user.pk,
@@ -178,7 +190,8 @@ def step(request: AuthedRequest, pk: int, what: str) -> HttpResponse:
     if what not in STEPS:
         raise Http404
     try:
-        STEPS[what](row, by=request.user)
+        facts = {"seen": request.POST.get("seen", "")} if what == "sign" else {}
+        STEPS[what](row, by=request.user, **facts)
     except Refused as refusal:
         messages.error(request, str(refusal))
     return redirect(row)

@@ -203,18 +203,23 @@ def timely_pickup_rate(counts: Counts) -> Share:
 
 
 def complaints_per_10k(counts: Counts) -> Share:
-    """Complaints registered, per 10,000 items (投诉率). EN 14012."""
-    return Share(counts.get("complaints", 0), counts["items"], 10_000)
+    """Complaints registered, per 10,000 items, evaluated or not (投诉率): who complains
+    does not wait for it. EN 14012."""
+    return Share(counts.get("complaints", 0), _accepted(counts), 10_000)
 
 
 def upheld_complaints_per_10k(counts: Counts) -> Share:
     """Complaints upheld, per 10,000 items."""
-    return Share(counts.get("upheld", 0), counts["items"], 10_000)
+    return Share(counts.get("upheld", 0), _accepted(counts), 10_000)
 
 
 def upheld_appeals_per_million(counts: Counts) -> Share:
     """Appeals upheld by the regulator, per million items (有效申诉率)."""
-    return Share(counts.get("appeals_upheld", 0), counts["items"], 1_000_000)
+    return Share(counts.get("appeals_upheld", 0), _accepted(counts), 1_000_000)
+
+
+def _accepted(counts: Counts) -> int:
+    return counts["items"] + counts.get("unripe", 0)
 
 
 def percentile(histogram: Mapping[int, int], percent: float) -> int | None:

@@ -43,7 +43,9 @@ def spans(
     fitting.sort(key=lambda rule: (rule.product == "", rule.relation == ""))
     edges = {FIRST, *(rule.valid_from for rule in fitting)}
     edges |= {
-        rule.valid_until + timedelta(days=1) for rule in fitting if rule.valid_until
+        rule.valid_until + timedelta(days=1)
+        for rule in fitting
+        if rule.valid_until and rule.valid_until < LAST
     }
     starts = sorted(edges)
     found = []

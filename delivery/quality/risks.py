@@ -56,6 +56,14 @@ FROM (
       AND COALESCE(m.e_delivered_at, m.delivered_at, m.e_returned_at, m.returned_at) IS NULL
 ) watched
 WHERE why IS NOT NULL ORDER BY waybill ON CONFLICT (waybill) DO NOTHING RETURNING id"""
+# Corrections move the day of acceptance or the limit; `broken` may turn out to be in time.
+REFRESH = """
+UPDATE delivery_itemrisk r SET due_at = m.due_at, accepted_on = m.accepted_on
+FROM delivery_mailkey k
+JOIN delivery_mailitem m ON m.waybill = k.waybill AND m.accepted_on = k.accepted_on
+WHERE k.waybill = r.waybill AND r.state IN ('open', 'broken')
+  AND r.noticed_at > %(long_ago)s AND m.due_at IS NOT NULL
+  AND (r.due_at, r.accepted_on) IS DISTINCT FROM (m.due_at, m.accepted_on)"""
 SETTLE = """
 UPDATE delivery_itemrisk r SET ended_at = %(at)s, state = CASE
     WHEN m.disturbance_id IS NOT NULL THEN 'over'
@@ -64,17 +72,20 @@ UPDATE delivery_itemrisk r SET ended_at = %(at)s, state = CASE
          AND COALESCE(m.e_returned_at, m.returned_at) IS NOT NULL THEN 'over'
     ELSE 'broken' END
 FROM delivery_mailitem m
-WHERE r.state = 'open' AND m.waybill = r.waybill AND m.accepted_on = r.accepted_on
-  AND (r.due_at <= %(at)s OR m.disturbance_id IS NOT NULL
-       OR COALESCE(m.e_delivered_at, m.delivered_at, m.e_returned_at, m.returned_at)
-          IS NOT NULL)
+WHERE m.waybill = r.waybill AND m.accepted_on = r.accepted_on
+  AND (r.state = 'open'
+       AND (r.due_at <= %(at)s OR m.disturbance_id IS NOT NULL
+            OR COALESCE(m.e_delivered_at, m.delivered_at, m.e_returned_at, m.returned_at)
+               IS NOT NULL)
+       OR r.state = 'broken' AND r.noticed_at > %(long_ago)s
+       AND (m.disturbance_id IS NOT NULL
+            OR COALESCE(m.e_delivered_at, m.delivered_at) <= r.due_at))
 RETURNING r.waybill"""
-# A correction of the day of acceptance, or an item that is gone: nothing to watch any more.
+# An import was taken back, and the item with it.
 LOSE = """
 UPDATE delivery_itemrisk r SET ended_at = %(at)s, state = 'over'
-WHERE r.state = 'open' AND r.due_at <= %(at)s AND NOT EXISTS (
-    SELECT FROM delivery_mailitem m
-    WHERE m.waybill = r.waybill AND m.accepted_on = r.accepted_on) RETURNING r.waybill"""
+WHERE r.state = 'open' AND NOT EXISTS (
+    SELECT FROM delivery_mailkey k WHERE k.waybill = r.waybill) RETURNING r.waybill"""
 
 
 def track_step(job: Job) -> bool:
@@ -92,12 +103,14 @@ def notice(at: datetime) -> int:
     today = localdate(at)
     values: dict[str, Any] = {"at": at, "today": today, "since": at - LOOKED_BACK}
     values |= {"first": today - timedelta(days=LONGEST_WAY)}
+    values |= {"long_ago": at - timedelta(days=LONGEST_WAY)}
     values |= {"sent_by": SENT_BY, "in_by": IN_BY, "out_by": OUT_BY}
     with connection.cursor() as cursor:
         # RACE: one round at a time; the second finds what the first noticed.
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('delivery.track'))")
         cursor.execute(NOTICE, values)
         new = [pk for (pk,) in cursor.fetchall()]
+        cursor.execute(REFRESH, values)
         cursor.execute(SETTLE, values)
         ended = [waybill for (waybill,) in cursor.fetchall()]
         cursor.execute(LOSE, values)

@@ -56,9 +56,11 @@ class ScoreFilter(OfficeForm):
         cleaned = super().clean() or {}
         office = cleaned.get("office")
         if office and not cleaned.get("level"):
-            levels = [*Office.Level.values, COURIER]
-            below = levels[levels.index(office.level) + 1]
-            cleaned["level"] = COURIER if cleaned.get("courier") else below
+            below = Office.objects.under(office).filter(depth=office.depth + 1)
+            kinds = set(below.values_list("level", flat=True))
+            levels = [level for level in Office.Level.values if level in kinds]
+            is_courier = cleaned.get("courier") or not levels
+            cleaned["level"] = COURIER if is_courier else levels[0]
             self.data["level"] = cleaned["level"]  # the choice as the page shows it
         return cleaned
 
@@ -76,6 +78,7 @@ class SchemeForm(forms.ModelForm):
 
     class Meta:
         model = ScoreScheme
+        help_texts = {"note": gettext_lazy("A scheme of the same month is replaced.")}
         fields = ["valid_from", "excellent", "met", "watch", "note"]
 
     def __init__(self, data: Any, *, last: ScoreScheme | None) -> None:
@@ -101,9 +104,6 @@ class SchemeForm(forms.ModelForm):
     def validate_unique(self) -> None:
         """One of the same month is replaced."""
 
-    def validate_constraints(self) -> None:
-        """What the database would say is said beside the fields by clean()."""
-
     def clean(self) -> dict:
         cleaned = super().clean() or {}
         first = cleaned.get("valid_from")
@@ -118,11 +118,22 @@ class SchemeForm(forms.ModelForm):
             message = _("The weights add up to %(sum)s, not to 100.")
             self.add_error(None, message % {"sum": sum(weights)})
         for name in MEASURES:
-            floor, target = cleaned.get(f"{name}_floor"), cleaned.get(f"{name}_target")
-            if floor is not None and floor == target:
-                message = _("Floor and target are the same.")
-                self.add_error(f"{name}_target", message)
+            self._check_direction(name, cleaned)
         return cleaned
+
+    def _check_direction(self, name: str, cleaned: dict) -> None:
+        is_low_good = MEASURES[name].is_low_good
+        floor, target = cleaned.get(f"{name}_floor"), cleaned.get(f"{name}_target")
+        if floor is None or target is None:
+            return
+        if floor == target:
+            message = _("Floor and target are the same.")
+            self.add_error(f"{name}_target", message)
+        elif (floor > target) is not is_low_good:
+            message = _("The wrong way round: little would earn more than much.")
+            if is_low_good:
+                message = _("The wrong way round: little is good here.")
+            self.add_error(f"{name}_target", message)
 
     def parts(self) -> list[ScorePart]:
         return [

@@ -135,7 +135,7 @@ def schemes(request: AuthedRequest) -> HttpResponse:
     """How scores are made up, month after month, and a form for the next scheme."""
     if url := answered(request):
         return redirect(url)
-    rows = list(ScoreScheme.objects.prefetch_related("parts"))
+    rows = list(ScoreScheme.objects.select_related("made_by").prefetch_related("parts"))
     may_edit = may_everywhere(request.user, "standard.edit")
     sent = request.POST if request.method == "POST" else None
     form = SchemeForm(sent, last=rows[0] if rows else None)

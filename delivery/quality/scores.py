@@ -128,8 +128,10 @@ def keep_scheme(row: ScoreScheme, parts: list[ScorePart], *, by: User) -> ScoreS
     if row.valid_from < localdate().replace(day=1):
         message = _("A scheme begins with this month or a later one.")
         raise Refused("score.past", message)
-    same = ScoreScheme.objects.select_for_update().filter(valid_from=row.valid_from)
-    if old := same.first():
+    # RACE: two who keep a scheme of one month take turns; the later one replaces.
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('score_scheme'))")
+    if old := ScoreScheme.objects.filter(valid_from=row.valid_from).first():
         row.pk, row.made_at = old.pk, old.made_at
         old.parts.all().delete()
     row.made_by = by

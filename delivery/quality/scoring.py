@@ -4,6 +4,7 @@ Source: domain.md 3.3. Each part is linear between a floor (nothing) and a targe
 its weight); where nothing was measured the other weights are stretched to a hundred.
 """
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -26,6 +27,7 @@ class Measure:
     label: Any
     share: Callable[[Counts], Share] | None  # None: a number of days
     which: str = ""
+    is_low_good: bool = False
 
     def of(self, counts: Counts) -> tuple[Fraction | None, Share | None]:
         """In percent, per 10,000, or days; and what it was divided from."""
@@ -49,18 +51,19 @@ MEASURES = {
     ),
     "timely_pickup_rate": Measure(_("Collected in time, %"), rates.timely_pickup_rate),
     "loss_damage_rate": Measure(
-        _("Lost and damaged, per 10,000"), rates.loss_damage_rate, "gone"
+        _("Lost and damaged, per 10,000"), rates.loss_damage_rate, "gone", True
     ),
     "wrongful_return_rate": Measure(
-        _("Returned by our mistake, %"), rates.wrongful_return_rate, "by_operator"
+        _("Returned by our mistake, %"), rates.wrongful_return_rate, "by_operator", True
     ),
     "complaints_per_10k": Measure(
-        _("Complaints, per 10,000"), rates.complaints_per_10k
+        _("Complaints, per 10,000"), rates.complaints_per_10k, "", True
     ),
     "tail_days": Measure(
         pgettext_lazy("score", "Days beyond the limit for 95 % of the items"),
         None,
-        "much_late",
+        "late",
+        True,
     ),
 }
 # A courier has no hand in these, and nobody counts them by courier.
@@ -135,7 +138,7 @@ def shown(exact: list[Fraction]) -> list[Decimal]:
     """Rounded to hundredths so that they add up to the rounded sum: each is cut off, and
     those that lost most get the hundredths that are missing."""
     cut = [int(value * 100) for value in exact]
-    missing = round(sum(exact, Fraction(0)) * 100) - sum(cut)
+    missing = math.floor(sum(exact, Fraction(0)) * 100 + Fraction(1, 2)) - sum(cut)
     order = sorted(range(len(exact)), key=lambda n: (cut[n] - exact[n] * 100, n))
     for n in order[:missing]:
         cut[n] += 1

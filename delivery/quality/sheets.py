@@ -3,6 +3,7 @@
 Deductions of wages have limits in law: the house proposes, people decide (domain.md 10).
 """
 
+import hashlib
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -18,7 +19,7 @@ from crm.errors import Refused
 from crm.org.models import Office
 from customers.services import tell_supervisors
 from delivery.models import PickupLine, PickupSheet
-from delivery.models.pickups import month_behind
+from delivery.models.pickups import DAYS_TAKEN, month_behind
 from delivery.quality.penalty import deduction, points_below
 from delivery.quality.pickups import PickupCounts, counts_by_office
 
@@ -84,8 +85,7 @@ def propose(sheet: PickupSheet, *, by: User | None) -> PickupSheet:
         with transaction.atomic():
             sheet.save()
     except IntegrityError as error:
-        message = _("These days have a sheet already: drop it first.")
-        raise Refused("sheet.again", message) from error
+        raise Refused("sheet.again", str(DAYS_TAKEN)) from error
     PickupLine.objects.bulk_create(lines)
     audit.record(by, "pickup_sheet.proposed", sheet, office=sheet.office)
     return sheet
@@ -116,17 +116,27 @@ def set_bases(
     audit.record(by, "pickup_sheet.bases_set", sheet, office=sheet.office)
 
 
+def fingerprint(sheet: PickupSheet) -> str:
+    """Of what a signature stands for. One query."""
+    lines = sheet.lines.order_by("pk").values_list("pk", "percent", "base")
+    return hashlib.sha256(repr(list(lines)).encode()).hexdigest()[:32]
+
+
 @transaction.atomic
-def sign(sheet: PickupSheet, *, by: User) -> PickupSheet:
+def sign(sheet: PickupSheet, *, by: User, seen: str | None = None) -> PickupSheet:
     """Sign a proposal off, so that it goes to finance; the units below the line are told.
 
-    Refused("sheet.own") for who proposed it, ("sheet.base") while pay is missing.
+    Refused("sheet.own") for who proposed it, ("sheet.base") while pay is missing,
+    ("sheet.changed") when it is not what was `seen`, a fingerprint of it.
     """
     sheet = _locked(sheet)
     require(by, "pickup.sign", sheet.office)
     _require_proposed(sheet)
     if sheet.made_by_id == by.pk:
         raise Refused("sheet.own", _("Somebody else signs what you proposed."))
+    if seen is not None and seen != fingerprint(sheet):
+        message = _("The pay was changed since you read it: read it again.")
+        raise Refused("sheet.changed", message)
     failing = sheet.lines.filter(standing=Standing.DEDUCTED).select_related("unit")
     if failing.filter(base=None).exists():
         message = _("The performance pay of a unit below the line is missing.")

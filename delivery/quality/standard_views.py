@@ -27,9 +27,12 @@ def standards(request: AuthedRequest) -> HttpResponse:
             service.keep(form.save(commit=False), by=request.user)
             return request.path
 
-        url = once(request, act)
-        messages.success(request, _("Kept. The items are being counted anew."))
-        return redirect(url)
+        try:
+            url = once(request, act)
+            messages.success(request, _("Kept. The items are being counted anew."))
+            return redirect(url)
+        except Refused as refusal:
+            form.add_error(None, str(refusal))
     context = {
         "rows": DeliveryStandard.objects.all(),
         "form": form,
@@ -54,9 +57,12 @@ def standard(request: AuthedRequest, pk: int) -> HttpResponse:
             return redirect(request.path)
         return redirect("quality:standards")
     if sent is not None and form.is_valid():
-        service.keep(form.save(commit=False), by=request.user)
-        messages.success(request, _("Kept. The items are being counted anew."))
-        return redirect("quality:standards")
+        try:
+            service.keep(form.save(commit=False), by=request.user)
+            messages.success(request, _("Kept. The items are being counted anew."))
+            return redirect("quality:standards")
+        except Refused as refusal:
+            form.add_error(None, str(refusal))
     context = {"row": row, "form": form, "may_edit": may_edit}
     status = 422 if form.errors else 200
     return render(request, "quality/standard.html", context, status=status)
@@ -72,7 +78,7 @@ def premium(request: AuthedRequest) -> HttpResponse:
     if sent is not None and "remove" in sent:
         rows = (
             PremiumRoute.objects.filter(pk=sent["remove"])
-            if sent["remove"].isdigit()
+            if sent["remove"].isascii() and sent["remove"].isdigit()
             else []
         )
         for row in rows:
@@ -84,7 +90,10 @@ def premium(request: AuthedRequest) -> HttpResponse:
             service.keep_route(form.save(commit=False), by=request.user)
             return request.path
 
-        return redirect(once(request, act))
+        try:
+            return redirect(once(request, act))
+        except Refused as refusal:
+            form.add_error(None, str(refusal))
     context = {
         "rows": PremiumRoute.objects.all(),
         "form": form,

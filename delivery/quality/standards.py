@@ -1,6 +1,6 @@
 """Keeping standards and premium routes: what is promised is the whole house's."""
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
 
@@ -14,15 +14,27 @@ from delivery.quality.again import ask_for_reckoning
 
 @transaction.atomic
 def keep(row: DeliveryStandard, *, by: User | None) -> DeliveryStandard:
-    """Save a checked standard and have the items of its days counted anew."""
+    """Save a checked standard and have the items of its days counted anew.
+
+    Refused("standard.again") when another of these days came first."""
     require_everywhere(by, "standard.edit")
     before = DeliveryStandard.objects.filter(pk=row.pk).first()
     row.made_by = row.made_by or by
-    row.save()
+    _save(row)
     first = min(row.valid_from, before.valid_from) if before else row.valid_from
     ask_for_reckoning(first, localdate())
     audit.record(by, "standard.kept", row, details={"limit": row.limit})
     return row
+
+
+def _save(row: DeliveryStandard | PremiumRoute) -> None:
+    """RACE: of two who keep the same at once, the second is told."""
+    try:
+        with transaction.atomic():
+            row.save()
+    except IntegrityError as error:
+        message = _("Somebody else has just kept such a one.")
+        raise Refused("standard.again", message) from error
 
 
 @transaction.atomic
@@ -44,7 +56,7 @@ def remove(row: DeliveryStandard, *, by: User | None) -> None:
 def keep_route(row: PremiumRoute, *, by: User | None) -> PremiumRoute:
     require_everywhere(by, "standard.edit")
     row.made_by = by
-    row.save()
+    _save(row)
     audit.record(by, "route.kept", row, details={"route": str(row)})
     return row
 

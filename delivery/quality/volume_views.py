@@ -44,13 +44,14 @@ def volume(request: AuthedRequest) -> HttpResponse:
     for row in found.ahead:
         # Of one product it would say nothing about the whole.
         row["load"] = 100 * row["deliveries"] / most if most and not product else None
-    days = volumes.days_of(office, localdate() - timedelta(WEEKS * 7), localdate())
+    monday = localdate() - timedelta(days=localdate().weekday())
+    days = volumes.days_of(office, monday - timedelta(weeks=WEEKS), localdate())
     context = {
         "form": form,
         "office": office,
         "outlook": found,
         "chart": _chart(found),
-        "next_week": sum(row["expected"] for row in found.ahead[:7]),
+        "next_week": sum(round(row["expected"]) for row in found.ahead[:7]),
         "peak": max(found.ahead, key=lambda row: row["deliveries"], default=None),
         "capacity": capacity,
         "capacity_form": posted if may(request.user, "volume.plan", office) else None,

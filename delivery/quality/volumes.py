@@ -54,10 +54,10 @@ WHERE t.office_id = ANY(%(offices)s) AND t.day BETWEEN %(first)s AND %(last)s
 def same_day_last_year(day: date) -> date:
     """The day a year before that is most like it: as far from the Spring Festival near
     it, else the same weekday."""
-    festival = spring_festival(day.year)
-    offset = day - festival
-    if abs(offset.days) <= AROUND_FESTIVAL:
-        return spring_festival(day.year - 1) + offset
+    for year in (day.year, day.year + 1):
+        offset = day - spring_festival(year)
+        if abs(offset.days) <= AROUND_FESTIVAL:
+            return spring_festival(year - 1) + offset
     return day - timedelta(days=YEAR)
 
 

@@ -66,8 +66,13 @@ def test_a_test_letter_is_judged_by_its_day(cast):
     noted = inspecting.note(row, letter, by=cast.guo, actual_on=date(2026, 10, 15))
     assert noted.verdict == "met"
     late = point(row, cast.guo, what="收件人乙", expected_on=DAY)
+    noted = inspecting.note(row, late, by=cast.guo, actual_on=DAY)
+    assert noted.verdict == "met"
+    # A correction of the day is judged anew, whatever is said of it.
     noted = inspecting.note(row, late, by=cast.guo, actual_on=DAY + timedelta(days=1))
     assert noted.verdict == "missed"
+    forced = {"actual_on": DAY + timedelta(days=1), "verdict": "met"}
+    assert inspecting.note(row, late, by=cast.guo, **forced).verdict == "missed"
     with pytest.raises(Refused) as refusal:
         inspecting.note(row, point(row, cast.guo), by=cast.guo, actual="?")
     assert refusal.value.code == "check.verdict"
@@ -189,10 +194,14 @@ def test_the_inspected_look_on_and_the_next_door_sees_nothing(cast, sign_in):
     row = planned(cast)
     check = point(row, cast.guo)
     inspected = sign_in(make.user("wuchang.h", ("handler", cast.wuchang)))
-    assert inspected.get(row.get_absolute_url()).status_code == 200
-    assert inspected.post(row.get_absolute_url(), {"what": "x"}).status_code == 403
+    # Who knows a test letter treats it well: they read of it once it is over.
+    assert inspected.get(row.get_absolute_url()).status_code == 404
     note = reverse("quality:check_note", args=[row.pk, check.pk])
     assert inspected.post(note, {}).status_code == 403
+    inspecting.note(row, check, by=cast.guo, verdict="met")
+    inspecting.end(row, by=cast.guo, summary="")
+    assert inspected.get(row.get_absolute_url()).status_code == 200
+    assert inspected.post(row.get_absolute_url(), {"what": "x"}).status_code == 403
     stranger = sign_in(cast.mei)
     assert stranger.get(row.get_absolute_url()).status_code == 404
     assert stranger.post(note, {f"c{check.pk}-verdict": "met"}).status_code == 404

@@ -22,6 +22,7 @@ from crm.transfer import importing, services
 from crm.transfer.models import Import, RejectedRow
 from delivery.models import (
     DeliveryStandard,
+    ItemEvent,
     MailItem,
     MailKey,
     OfficeTally,
@@ -581,6 +582,29 @@ def test_a_sister_office_changes_nothing_of_ours(cast):
     events(cast.yichang, (W, "OUT_FOR_DELIVERY", "2026-10-13 12:00", code))
     assert item(W).office_id == cast.yichang.pk
     assert item(W).accepted_by_id == cast.wuhan.pk
+    # What another office said it neither takes back nor moves to another item.
+    mine = events(cast.wuhan, (W, "DELIVERED", "2026-10-13 12:00", cast.wuhan.code))
+    assert mine.imported == 1
+    told = ItemEvent.objects.get(code="DELIVERED")
+    for waybill, what in ((W, "VOID"), (make.waybill(77), "DELIVERED")):
+        batch = bring_in(
+            cast.yichang,
+            "item_events",
+            ["event_id", "waybill", "code", "at", "office", "version"],
+            [
+                (
+                    told.event_id,
+                    waybill,
+                    what,
+                    "2026-10-13 12:00",
+                    cast.yichang.code,
+                    "9",
+                )
+            ],
+        )
+        assert reasons(batch) == {"foreign_event"}
+    told.refresh_from_db()
+    assert (told.code, told.waybill) == ("DELIVERED", W)
 
 
 def test_an_import_of_items_is_taken_back(cast):

@@ -1,7 +1,7 @@
 """Pickups: the rate of seed 001, the deduction, the sheet that goes to finance."""
 
 import io
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from random import Random
@@ -300,10 +300,43 @@ def test_who_may_do_what_to_a_sheet(cast, sheet):
     assert seen.visible_to(below).count() == 1
 
 
+def test_a_signature_stands_for_what_was_read_and_pay_is_read_by_its_own_unit(
+    cast, sheet, sign_in
+):
+    other = make.user("other", ("supervisor", cast.wuhan))
+    line = sheet.lines.get()
+    sheets.set_bases(sheet, {line.pk: Decimal("100.50")}, by=other)
+    read = sheets.fingerprint(sheet)
+    sheets.set_bases(sheet, {line.pk: Decimal("90000")}, by=cast.chen)
+    with pytest.raises(Refused) as refusal:
+        sheets.sign(sheet, by=other, seen=read)
+    assert refusal.value.code == "sheet.changed"
+    sheets.sign(sheet, by=other, seen=sheets.fingerprint(sheet))
+    sister = make.office("420107", "青山区", "county", cast.wuhan)
+    PickupLine.objects.create(
+        sheet=sheet, unit=sister, timely=1, due=40, called=0, base=777, standing="free"
+    )
+    unit = sign_in(make.user("below", ("supervisor", cast.wuchang)))
+    shown = {
+        row.unit: row.base
+        for row in unit.get(sheet.get_absolute_url()).context["lines"]
+    }
+    assert shown == {cast.wuchang: 90000, sister: None}
+
+
+def test_an_amount_is_rounded_half_up():
+    row = PickupLine(base=Decimal("100.50"), percent=Decimal(5))
+    assert row.amount == Decimal("5.03")
+
+
 def test_the_same_days_have_one_sheet(cast, sheet):
     again = PickupSheet(office=cast.wuhan, first=FIRST, last=LAST)
     with pytest.raises(Refused, match="already"):
         sheets.propose(again, by=cast.chen)
+    # Nor some of the days: nobody is deducted twice for one.
+    part = PickupSheet(office=cast.wuhan, first=FIRST, last=LAST - timedelta(days=1))
+    with pytest.raises(Refused, match="already"):
+        sheets.propose(part, by=cast.chen)
     sheets.drop(sheet, by=cast.chen)
     sheets.propose(PickupSheet(office=cast.wuhan, first=FIRST, last=LAST), by=cast.chen)
     empty = PickupSheet(
@@ -355,7 +388,8 @@ def test_the_pages_lead_from_the_rate_to_the_file(cast, sign_in):
     row.refresh_from_db()
     assert row.state == "proposed"  # one's own
     client = sign_in(make.user("other", ("supervisor", cast.wuhan)))
-    client.post(reverse("quality:sheet_step", args=[row.pk, "sign"]))
+    read = client.get(made.url).context["seen"]
+    client.post(reverse("quality:sheet_step", args=[row.pk, "sign"]), {"seen": read})
     text = client.get(reverse("quality:bulletin", args=[row.pk])).content.decode()
     assert cast.wuchang.name in text
     assert "85.00" in text

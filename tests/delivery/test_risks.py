@@ -15,7 +15,7 @@ from crm.jobs.running import run_inline
 from crm.jobs.services import enqueue
 from crm.notify.models import Message
 from customers.models import CustomerGrade, Task
-from delivery.models import Disturbance, ItemRisk, MailItem
+from delivery.models import Disturbance, ItemRisk, MailItem, MailKey
 from delivery.quality import disturbances, risks
 from tests import factories as make
 
@@ -164,12 +164,44 @@ def test_where_nobody_may_open_one_the_sweep_does_not_stop(cast, key):
     assert risk(number).order == broken.NOBODY
 
 
-def test_an_item_that_an_import_moves_away_is_over(cast, key):
+def test_an_item_that_an_import_takes_away_is_over(cast, key):
     number = sent(cast, key, 46, 48)
     risks.notice(now())
-    ItemRisk.objects.filter(waybill=number).update(accepted_on="2026-01-01")
-    risks.notice(now() + timedelta(hours=3))
+    MailItem.objects.filter(waybill=number).delete()
+    MailKey.objects.filter(waybill=number).delete()
+    risks.notice(now())
     assert risk(number).state == "over"
+
+
+def test_a_correction_moves_the_limit_and_takes_a_break_back(cast, key):
+    number = sent(cast, key, 46, 48)
+    risks.notice(now())
+    later = now() + timedelta(hours=30)
+    MailItem.objects.filter(waybill=number).update(due_at=later)
+    risks.notice(now() + timedelta(hours=3))
+    assert (risk(number).state, risk(number).due_at) == ("open", later)
+    risks.notice(later + timedelta(hours=1))
+    assert risk(number).state == "broken"
+    # The scan of a delivery in time comes in late.
+    MailItem.objects.filter(waybill=number).update(delivered_at=later)
+    risks.notice(later + timedelta(hours=2))
+    assert risk(number).state == "saved"
+
+
+def test_what_came_too_late_is_said_so_in_the_work_order(cast, key):
+    number = sent(cast, key, 60, 48, delivered_at=now().isoformat())
+    ItemRisk.objects.create(
+        waybill=number,
+        accepted_on=MailItem.objects.get(waybill=number).accepted_on,
+        customer=key,
+        office=cast.wuchang,
+        due_at=now() - timedelta(hours=12),
+        why="silent",
+        noticed_at=now(),
+    )
+    risks.notice(now())
+    run_inline(enqueue("complaints.broken"))
+    assert "未妥投" not in Complaint.objects.get().text
 
 
 def test_what_was_done_is_written_down_by_the_office(cast, key, sign_in):

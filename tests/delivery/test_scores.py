@@ -1,7 +1,9 @@
 """The score: exact arithmetic, schemes by month, the league, its pages."""
 
+import math
 from datetime import date
 from decimal import Decimal
+from fractions import Fraction
 from types import SimpleNamespace
 
 import pytest
@@ -77,7 +79,7 @@ def test_what_was_not_measured_stretches_the_other_weights_and_says_so():
 @given(st.lists(st.fractions(0, 100), min_size=1, max_size=8))
 def test_the_points_shown_add_up_to_the_score_shown(exact):
     points = shown(exact)
-    assert sum(points) == Decimal(round(sum(exact) * 100)) / 100
+    assert sum(points) == Decimal(math.floor(sum(exact) * 100 + Fraction(1, 2))) / 100
     assert all(
         abs(p - float(e)) < 0.0101
         for p, e in zip(map(float, points), exact, strict=True)
@@ -247,8 +249,9 @@ def scheme_post(**facts) -> dict[str, str]:
     values |= {"watch": "80", "note": "试行"}
     for name in MEASURES:
         weight = "100" if name == "on_time_rate" else "0"
-        values |= {f"{name}_weight": weight, f"{name}_floor": "0"}
-        values[f"{name}_target"] = "100"
+        low, high = ("100", "0") if MEASURES[name].is_low_good else ("0", "100")
+        values |= {f"{name}_weight": weight, f"{name}_floor": low}
+        values[f"{name}_target"] = high
     return values | facts
 
 
@@ -279,7 +282,12 @@ def test_a_new_scheme_holds_from_its_month_on_and_leaves_the_past(month, head, s
         ({"met": "96"}, "met"),
         ({"on_time_rate_weight": "90"}, "__all__"),
         ({"on_time_rate_weight": "-1"}, "on_time_rate_weight"),
-        ({"tail_days_target": "0"}, "tail_days_target"),
+        ({"tail_days_target": "100"}, "tail_days_target"),
+        ({"tail_days_target": "200"}, "tail_days_target"),
+        (
+            {"on_time_rate_floor": "100", "on_time_rate_target": "9"},
+            "on_time_rate_target",
+        ),
     ],
 )
 def test_a_bad_scheme_is_refused_beside_its_field(month, head, sign_in, facts, field):

@@ -123,6 +123,8 @@ def test_the_same_day_last_year_moves_with_the_spring_festival():
     # 17 February 2026 and 29 January 2025 are the first days of the lunar years.
     assert volumes.same_day_last_year(date(2026, 2, 17)) == date(2025, 1, 29)
     assert volumes.same_day_last_year(date(2026, 2, 10)) == date(2025, 1, 22)
+    # 6 February 2027 is near enough for the last days of 2026.
+    assert volumes.same_day_last_year(date(2026, 12, 31)) == date(2026, 1, 11)
     assert volumes.same_day_last_year(date(2026, 6, 1)) == date(2025, 6, 2)
 
 
