@@ -63,6 +63,9 @@ def seed(
         rows.append([len(rows) + 2, *(item[name] for name in COLUMNS)])
         if serial % 6 == 0:
             scans += _scans(rng, item)
+    for number, hours in enumerate((66, 69, 71)):
+        item = _late(rng, len(days) + number, hours, places, contract)
+        rows.append([len(rows) + 2, *(item[name] for name in COLUMNS)])
     lines = [[n + 2, *(scan[name] for name in EVENTS)] for n, scan in enumerate(scans)]
     for target, found, columns in (
         (item_import, rows, COLUMNS),
@@ -168,6 +171,22 @@ def _item(
     if rng.random() < 0.1 and not is_open:
         item["ratings"] = f"{{{rng.choices((5, 4, 3, 1), [6, 3, 1, 1])[0]}}}"
     return item
+
+
+def _late(
+    rng: Random, serial: int, hours: int, places: list, contract: list[str]
+) -> dict[str, Any]:
+    """An item of a watched customer whose 72 hours are nearly over."""
+    at = now() - timedelta(hours=hours)
+    item = _item(rng, serial, localdate(), places, [])
+    empty = ("delivered_at", "attempts", "returned_at", "return_cause", "outcome")
+    return item | {
+        **dict.fromkeys((*empty, "requirement", "requirement_met", "ratings"), ""),
+        "accepted_at": at.isoformat(),
+        "product": "标快",
+        "relation": "province",
+        "customer": contract[serial % 3],
+    }
 
 
 def _hours(rng: Random, product: str, *, is_near: bool, is_bad: bool) -> float:

@@ -42,6 +42,7 @@ FROM delivery_couriertally WHERE day BETWEEN %(first)s AND %(last)s GROUP BY 1, 
 # Those with too few items to tell have no rank, and nobody's rank counts them.
 _RANKED = """
 SELECT s.id, s.office_id, s.courier, s.value, s.band, s.items, s.unripe,
+       jsonb_path_query_array(s.lines, '$[*] ? (@.points != null).measure') AS parts,
        CASE WHEN s.items >= %(fewest)s THEN
            rank() OVER (PARTITION BY s.items >= %(fewest)s ORDER BY s.value DESC) END AS place
 FROM delivery_score s JOIN org_office o ON o.id = s.office_id
@@ -52,7 +53,7 @@ LEAGUE = f"""
 WITH now AS ({_RANKED.format(month="%(month)s")}),
      before AS ({_RANKED.format(month="%(before)s")})
 SELECT n.office_id, n.courier, n.value, n.band, n.items, n.unripe, n.place,
-       b.place, b.value
+       b.place, b.value, n.parts IS DISTINCT FROM b.parts AND b.value IS NOT NULL
 FROM now n LEFT JOIN before b USING (office_id, courier)
 ORDER BY n.place NULLS LAST, n.value DESC, n.office_id, n.courier
 LIMIT %(rows)s OFFSET %(start)s"""
@@ -71,6 +72,7 @@ class Standing:
     place: int | None
     place_before: int | None
     value_before: Decimal | None
+    is_otherwise_made: bool  # other parts were measured a month before
 
     @property
     def name(self) -> str:

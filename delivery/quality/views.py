@@ -25,7 +25,7 @@ from crm.web import csv_answer, keyset_page
 from customers.models import Customer
 from customers.queries import add_months
 from customers.seasons import month_span
-from delivery.models import ItemEvent, MailItem
+from delivery.models import Disturbance, ItemEvent, MailItem
 from delivery.quality import figures, item_page, rates, routes
 from delivery.quality.figures import Figure, Span
 from delivery.quality.forms import ItemFilter, SpanForm
@@ -303,6 +303,7 @@ def _shown(request: AuthedRequest, row: MailItem) -> HttpResponse:
         "words": item_page.words(row),
         "standard": item_page.standard_of(row),
         "customer": customers.filter(pk=row.customer_id).first(),
+        "disturbance": Disturbance.objects.filter(pk=row.disturbance_id).first(),
         "may_complain": may(request.user, "complaint.create"),
     }
     return render(request, "quality/item.html", context)

@@ -169,6 +169,11 @@ def test_the_league_ranks_the_units_and_tells_how_they_moved(month):
     first, second = scores.league(month.hubei, OCTOBER, "courier")
     assert (first.name, first.place, first.change) == ("K1", 1, 1)
     assert (second.place, second.change, second.value_before) == (2, -1, 20)
+    assert not second.is_otherwise_made
+    less = Score.objects.get(month=date(2026, 9, 1), courier="K0")
+    less.lines[0]["points"] = None
+    less.save()
+    assert scores.league(month.hubei, OCTOBER, "courier")[1].is_otherwise_made
     assert scores.league(month.wuhan, OCTOBER, "outlet") == []
     (county,) = scores.league(month.wuhan, OCTOBER, "county")
     assert county.office == month.wuchang
