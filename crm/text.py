@@ -51,6 +51,8 @@ def fold(text: str) -> str:
 
 def ascii_digits(text: str) -> str:
     """Full-width digits and signs as their ASCII twins, trimmed."""
+    if text.isascii():
+        return text.strip()
     return unicodedata.normalize("NFKC", text).strip()
 
 

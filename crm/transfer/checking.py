@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from crm.errors import Refused
 from crm.text import star_digits
 from crm.transfer.reading import Record
-from crm.transfer.targets import Bad, Checked, Target
+from crm.transfer.targets import Bad, Target
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Checker:
         ]
         self.sources = [chosen[name] for name in self.columns]
         self.plan = [
-            (Checked(target.column(name).check), headers.index(chosen[name]))
+            (target.column(name).remembered(), headers.index(chosen[name]))
             for name in self.columns
         ]
 

@@ -88,6 +88,13 @@ class Checked(dict):
         return clean
 
 
+class Fresh(Checked):
+    """The same for a column whose cells differ: remembering them would only cost memory."""
+
+    def __missing__(self, cell: str) -> str:
+        return self.check(cell)
+
+
 def clean_date(cell: str) -> str:
     return _date(cell, localdate() + timedelta(days=1))
 
@@ -185,6 +192,10 @@ class Column:
     is_required: bool = False
     aliases: tuple[str, ...] = ()
     is_personal: bool = False  # never shown in a preview or a list of rejections
+    is_unique: bool = False  # its cells differ from line to line
+
+    def remembered(self) -> Checked:
+        return (Fresh if self.is_unique else Checked)(self.check)
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,7 @@ COLUMNS = (
         cells.clean_reference,
         True,
         ("事件号", "轨迹号", "id"),
+        is_unique=True,
     ),
     Column(
         "waybill",

@@ -1,5 +1,7 @@
 """The columns of a ledger of items, and how their cells are checked."""
 
+from dataclasses import replace
+
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
@@ -15,6 +17,7 @@ COLUMNS = (
         cells.clean_waybill,
         True,
         ("邮件号", "运单号", "mail_no"),
+        is_unique=True,
     ),
     Column(
         "accepted_at", _("Accepted at"), cells.moment(), False, ("收寄时间", "揽收时间")
@@ -114,8 +117,8 @@ def _by_days() -> tuple[Column, ...]:
     moments = {"accepted_at", "attempted_at", "delivered_at", "returned_at"}
     checks |= dict.fromkeys(moments, cells.moment(cells.MONTH_FIRST))
     return tuple(
-        Column(c.name, c.label, checks.get(c.name, c.check), c.is_required, c.aliases)
-        for c in COLUMNS
+        replace(column, check=checks.get(column.name, column.check))
+        for column in COLUMNS
     )
 
 

@@ -137,6 +137,7 @@ put AS (
           IS DISTINCT FROM ({", ".join(f"g.{name}" for name in GIVEN)}, g.version)
     RETURNING m.waybill, m.accepted_on)
 INSERT INTO touched SELECT waybill, accepted_on FROM put"""
+OF_TURN = "SELECT line FROM item_staging WHERE turn = %s"
 # COST: one set to look into; with OR between two EXISTS it would be scanned for each row.
 LINES = """
 SELECT line FROM item_staging WHERE turn = %(turn)s AND waybill IN (
@@ -179,8 +180,13 @@ def _load(
         turns = _turns(cursor, len(lines) - len(rejected))
         imported: list[int] = []
         counts = {"accepted": 0, "flagged": 0}
+        bad = {line for line, _column, _reason in rejected}
+        staged = [line[0] for line in lines if line[0] not in bad]
         for turn in range(1, turns + 1):
-            imported += _one_turn(cursor, values | {"turn": turn}, counts)
+            if turns > 1:
+                cursor.execute(OF_TURN, [turn])
+                staged = [line for (line,) in cursor.fetchall()]
+            imported += _one_turn(cursor, values | {"turn": turn}, counts, staged)
     return Loaded(sorted(imported), 0, rejected, counts)
 
 
@@ -217,25 +223,27 @@ def _turns(cursor, lines: int) -> int:
     return cursor.fetchone()[0]
 
 
-def _one_turn(cursor, values: dict, counts: dict[str, int]) -> list[int]:
-    """Lines of one turn, each waybill once: insert the new, merge the known."""
+def _one_turn(
+    cursor, values: dict, counts: dict[str, int], staged: list[int]
+) -> list[int]:
+    """Lines of one turn, each waybill once: insert the new, merge the known; those that
+    changed something."""
     cursor.execute("TRUNCATE item_fresh")
     cursor.execute(KEEP_KEYS, values)
-    cursor.execute("SELECT count(*) FROM item_staging WHERE turn = %(turn)s", values)
-    staged = cursor.fetchone()[0]
     cursor.execute("SELECT count(*) FROM item_fresh")
     fresh = cursor.fetchone()[0]
     cursor.execute(TOUCHED)
     if fresh:
         _insert(cursor, values, counts)
-    if fresh < staged:
-        cursor.execute(LOCK, values)
-        cursor.execute(MERGE, values)
-        reckon_touched(cursor)
-        cursor.execute(TALLY, [NOT_HANDED_OVER])
-        accepted, flagged = cursor.fetchone()
-        counts["accepted"] += accepted
-        counts["flagged"] += flagged
+    if fresh == len(staged):
+        return staged
+    cursor.execute(LOCK, values)
+    cursor.execute(MERGE, values)
+    reckon_touched(cursor)
+    cursor.execute(TALLY, [NOT_HANDED_OVER])
+    accepted, flagged = cursor.fetchone()
+    counts["accepted"] += accepted
+    counts["flagged"] += flagged
     cursor.execute(LINES, values)
     return [line for (line,) in cursor.fetchall()]
 
