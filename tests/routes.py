@@ -310,7 +310,9 @@ ROUTES = {
     "quality:bulletin": Route("pickup.sheet", of="sheet"),
     "quality:sheet_step": Route("pickup.sign", "post", "sheet_step"),
     "quality:inspections": Route("inspection.view"),
-    "quality:inspection": Route("inspection.view", of="inspection"),
+    "quality:inspection": Route(
+        "inspection.view", of="inspection", rows_for="supervisor inspector"
+    ),
     "quality:inspection_end": Route("inspection.plan", "post", "inspection"),
     "quality:check_note": Route("inspection.plan", "post", "point"),
     "quality:check_mend": Route("improvement.manage", "post", "point"),
@@ -384,6 +386,7 @@ ROUTES = {
     "api-item-detail": Route("item.view", of="api_item", rows_for=SEE_ITEMS),
     "api-item-bring": Route("transfer.import", "post"),
     "api-quality-list": Route("delivery.view"),
+    "api-quality-scores": Route("delivery.view"),
     "api-plan-list": Route("visit.plan"),
     "api-plan-detail": Route("visit.plan", of="visit_plan"),
     "api-plan-coverage": Route("visit.plan", of="visit_plan"),

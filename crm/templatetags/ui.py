@@ -6,8 +6,9 @@ from typing import Any
 
 import lucide
 from django import template
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language
 
 from complaints import workflow
 from crm import charts
@@ -31,6 +32,33 @@ def _svg(name: str, size: int, css: str) -> SafeString:
 @register.simple_tag
 def icon(name: str, size: int = 18, css: str = "") -> SafeString:
     return _svg(str(name), int(size), str(css))
+
+
+@register.simple_tag(takes_context=True)
+def menu_entries(context: Any) -> SafeString:
+    """The entries of `menu`, the one of this page marked."""
+    entries = tuple(context.get("menu") or ())
+    path = context["request"].path if entries else ""
+    here = path if any(entry.url == path for entry in entries) else ""
+    return _menu(entries, here, get_language())
+
+
+@lru_cache(maxsize=512)
+def _menu(entries: tuple, here: str, language: str) -> SafeString:
+    """COST: drawn once for each set of roles, page and language; every page has it."""
+    return format_html_join(
+        "",
+        '<a class="nav-item" href="{}"{}>{}<span>{}</span></a>',
+        (
+            (
+                entry.url,
+                SafeString(' aria-current="page"' if entry.url == here else ""),
+                icon(entry.icon),
+                entry.label,
+            )
+            for entry in entries
+        ),
+    )
 
 
 @register.simple_tag

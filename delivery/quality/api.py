@@ -13,10 +13,11 @@ from rest_framework.response import Response
 from crm.access.scoping import offices_of
 from crm.api import StrictSerializer
 from crm.web import keyset_page
-from delivery.models import MailItem
-from delivery.quality import event_import, figures, item_import, pickup_import
+from delivery.models import MailItem, Score
+from delivery.quality import event_import, figures, item_import, pickup_import, scores
 from delivery.quality.forms import ItemFilter, SpanForm
 from delivery.quality.ingest import MOST_ROWS, take_in
+from delivery.quality.score_forms import ScoreFilter
 from delivery.quality.views import READERS, SEERS, narrowed_items, read_key, write_key
 
 TARGETS = {
@@ -129,7 +130,7 @@ class ItemViewSet(viewsets.GenericViewSet):
 class QualityViewSet(viewsets.ViewSet):
     """Figures of delivery quality of an office: numerator, denominator, value, target."""
 
-    capabilities = {"list": "delivery.view"}
+    capabilities = {"list": "delivery.view", "scores": "delivery.view"}
 
     @extend_schema(
         operation_id="delivery_quality",
@@ -158,3 +159,35 @@ class QualityViewSet(viewsets.ViewSet):
         apart = {name: counts[name] for name in ("unripe", "flawed", "excluded")}
         days = {"since": span.first, "until": span.last}
         return Response({"office": office.code, **days, **apart, "figures": found})
+
+    @extend_schema(
+        operation_id="delivery_scores",
+        parameters=[
+            OpenApiParameter(name, str) for name in ("office", "month", "level")
+        ],
+        responses=OpenApiTypes.OBJECT,
+    )
+    @action(detail=False)
+    def scores(self, request: Request) -> Response:
+        """{"office", "month", "level", "score" of the office with its lines, "league"}"""
+        form = ScoreFilter(request.query_params, by=request.user, roles=READERS)
+        if not form.is_valid():
+            raise exceptions.ValidationError(form.errors)
+        office, month = form.cleaned_data["office"], form.cleaned_data["month"]
+        # SECURITY: the form has settled that the office may be seen.
+        own = Score.objects.filter(office=office, courier="", month=month).first()
+        found = scores.league(office, month, form.compared, rows=MOST_ROWS)
+        names = ("courier", "items", "unripe", "band", "place", "place_before")
+        return Response(
+            {
+                "office": office.code,
+                "month": f"{month:%Y-%m}",
+                "level": form.compared,
+                "score": own and {"value": str(own.value), "lines": own.lines},
+                "league": [
+                    {name: getattr(row, name) for name in names}
+                    | {"office": row.office.code, "value": str(row.value)}
+                    for row in found
+                ],
+            }
+        )

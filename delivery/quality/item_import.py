@@ -295,9 +295,17 @@ def revert(run: Run, place: int) -> int | None:
     return place + 1
 
 
+CHUNK = 20_000  # lines: the worker stays within its memory
 COUNTED = {"accepted": _("of these accepted"), "flagged": _("of these impossible")}
 TARGET = Target(
-    "items", _("Mail items"), COLUMNS, load, likeness, revert, counts=COUNTED
+    "items",
+    _("Mail items"),
+    COLUMNS,
+    load,
+    likeness,
+    revert,
+    counts=COUNTED,
+    chunk=CHUNK,
 )
 BY_DAYS = Target(
     "items_by_days",
@@ -307,4 +315,5 @@ BY_DAYS = Target(
     likeness,
     revert,
     counts=COUNTED,
+    chunk=CHUNK,
 )

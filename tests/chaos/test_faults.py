@@ -81,6 +81,42 @@ def test_a_killed_worker_loses_no_line_of_an_import(product, tmp_path):
     assert (rows, distinct) == (300_000, 300_000)
 
 
+def test_a_killed_worker_leaves_the_tallies_of_items_whole(product):
+    """B11: a file in the watched folder, the worker killed in the midst of it; each item
+    is in once, and the tallies say as many as the file has lines."""
+    number, ours = 200_000, "WHERE product = 'CHAOS'"
+    path = product.folder / "inbox" / "items" / "421300" / "ledger.csv"
+    path.parent.mkdir(parents=True)
+    with path.open("w") as out:
+        out.write("waybill,accepted_at,delivered_at,product\n")
+        for n in range(number):
+            day = n % 28 + 1
+            out.write(
+                f"1{n:012},2026-09-{day:02} 09:00,2026-09-{day + 1:02} 09:00,CHAOS\n"
+            )
+    os.utime(path, (time.time() - 60,) * 2)
+    until = time.monotonic() + 240
+    while query(product, f"SELECT count(*) FROM delivery_mailitem {ours}")[0] == 0:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    worker = psutil.Process(product.pid_of("worker"))
+    for process in [*worker.children(recursive=True), worker]:
+        process.kill()
+    tallied = f"SELECT COALESCE(sum(items), 0) FROM delivery_routetally {ours}"
+    while query(product, tallied)[0] < number:
+        assert time.monotonic() < until
+        time.sleep(0.5)
+    rows, distinct, on_time = query(
+        product,
+        f"SELECT count(*), count(DISTINCT waybill), (SELECT sum(on_time) FROM"
+        f" delivery_routetally {ours}) FROM delivery_mailitem {ours}",
+    )
+    whole = query(product, tallied)[0]
+    print(f"lines={number} rows={rows} twice={rows - distinct} tallied={whole}")
+    assert (rows, distinct, whole, on_time) == (number, number, number, number)
+    assert not path.exists()
+
+
 CROWD = """
 INSERT INTO customers_customer (office_id, code, kind, segment, name, pinyin, initials,
                                 name_bigrams, created_at)

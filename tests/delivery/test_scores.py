@@ -341,3 +341,13 @@ def test_an_office_that_moves_takes_its_figures_with_it(month):
     scores.count_month(OCTOBER)
     assert of(month.wuhan).items == 32
     assert of(month.yichang).items == 32
+
+
+def test_the_api_tells_the_score_and_the_league(month, sign_in):
+    question = {"office": month.wuhan.code, "month": "2026-10"}
+    url = reverse("api-quality-scores")
+    found = sign_in(month.chen).get(url, question).json()
+    assert found["score"]["value"] == str(of(month.wuhan).value)
+    assert [row["office"] for row in found["league"]] == [month.wuchang.code]
+    assert sign_in(month.mei).get(url, question).status_code == 400
+    assert sign_in(month.lin).get(url, question).status_code == 403
