@@ -32,9 +32,9 @@ def batches(request: AuthedRequest) -> HttpResponse:
     form = BatchForm(sent, offices=offices_of(user, *KEEPERS), by=user)
     if sent is not None and may_keep and form.is_valid():
         draft = form.save(commit=False)
-        act = lambda: service.keep(draft, by=user).get_absolute_url()  # noqa: E731
         try:
-            return redirect(once(request, act))
+            url = once(request, lambda: service.keep(draft, by=user).get_absolute_url())
+            return redirect(url)
         except Refused as refusal:
             form.add_error("code", str(refusal))
     asked = SpanForm(request.GET, by=user, roles=READERS)

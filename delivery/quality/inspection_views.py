@@ -42,8 +42,8 @@ def inspections(request: AuthedRequest) -> HttpResponse:
     )
     if sent is not None and may_plan and form.is_valid():
         draft = form.save(commit=False)
-        act = lambda: service.plan(draft, by=user).get_absolute_url()  # noqa: E731
-        return redirect(once(request, act))
+        url = once(request, lambda: service.plan(draft, by=user).get_absolute_url())
+        return redirect(url)
     rows = Inspection.objects.visible_to(user)
     listed = rows.select_related("office", "inspector")
     page = keyset_page(listed, ["-planned_on", "-pk"], request.GET.get("after", ""))
