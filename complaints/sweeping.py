@@ -17,8 +17,7 @@ from crm.access.roles import Role
 from crm.jobs.models import Job
 from crm.notify.services import tell
 from crm.org.calendar import WorkCalendar, add_working_time
-from crm.org.models import Office
-from crm.org.queries import calendar_of
+from crm.org.queries import ancestry, calendar_of
 
 LADDER_MINUTES = 240  # of working time, after which the next level is told
 SWEPT = 200
@@ -75,7 +74,8 @@ def _told(row: Milestone) -> list[User]:
     if row.told == 0 and (found := people_of(complaint)):
         return found
     postings = Posting.objects.in_force(localdate()).select_related("user", "office")
-    for path in _upwards(office)[max(row.told - 1, 0) :]:
+    upwards = ancestry(office)[::-1]
+    for path in upwards[max(row.told - 1, 0) :]:
         bosses = list(postings.filter(role=Role.SUPERVISOR, office__path=path))
         if bosses:
             if row.told:
@@ -83,10 +83,6 @@ def _told(row: Milestone) -> list[User]:
                 complaint.save(update_fields=["escalated_to"])
             return [posting.user for posting in bosses]
     return []
-
-
-def _upwards(office: Office) -> list[str]:
-    return [office.path[:end] for end in range(len(office.path), 0, -Office.steplen)]
 
 
 def _send(user: User, subject: str, rows: list[Milestone]) -> None:

@@ -23,6 +23,7 @@ def improvements(request: AuthedRequest) -> HttpResponse:
         *("round", "question__version", "finding__inspection", "office", "owner")
     )
     page = keyset_page(rows, ["due_on", "pk"], request.GET.get("after", ""))
+    found = improving.verdicts_since(page.rows)
     for row in page.rows:
         over = may(request.user, "improvement.manage", row.office)
         row.may_do = row.done_at is None and (row.owner_id == request.user.pk or over)
@@ -33,7 +34,7 @@ def improvements(request: AuthedRequest) -> HttpResponse:
             and request.user.pk not in (row.owner_id, row.done_by_id)
         )
         row.since = improving.score_since(row, request.user) if row.done_at else None
-        row.found = improving.verdict_since(row)
+        row.found = found.get(row.pk)
     context = {"page": page, "today": localdate()}
     return render(request, "delivery/improvements.html", context)
 

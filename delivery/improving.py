@@ -4,6 +4,7 @@ day, a second look.
 Source: R-VIS-19, R-VIS-20.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -115,15 +116,23 @@ def score_since(row: Improvement, user: User) -> float | None:
     return None
 
 
-def verdict_since(row: Improvement) -> Check | None:
-    """What the newest inspection of the same office found of the same point after the
-    improvement was done."""
-    if row.finding is None or row.done_at is None:
-        return None
+def verdicts_since(rows: Iterable[Improvement]) -> dict[int, Check]:
+    """For improvements of findings: what the newest inspection of the same office found of
+    the same point after the improvement was done. One query."""
+    done = [row for row in rows if row.finding and row.done_at]
     later = Check.objects.filter(
-        what=row.finding.what,
-        inspection__office=row.office,
-        inspection__kind=row.finding.inspection.kind,
-        noted_at__gt=row.done_at,
+        what__in={row.finding.what for row in done if row.finding},
+        inspection__office__in={row.office_id for row in done},
     ).exclude(verdict="")
-    return later.order_by("-noted_at").first()
+    newest: dict[tuple, Check] = {
+        (check.inspection.office_id, check.inspection.kind, check.what): check
+        for check in later.select_related("inspection").order_by("noted_at")
+    }
+    found = {}
+    for row in done:
+        if row.finding and row.done_at:
+            kind = row.finding.inspection.kind
+            check = newest.get((row.office_id, kind, row.finding.what))
+            if check and check.noted_at and check.noted_at > row.done_at:
+                found[row.pk] = check
+    return found

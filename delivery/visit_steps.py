@@ -5,7 +5,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
-from django.http import FileResponse, Http404, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import override
@@ -16,6 +16,7 @@ from crm.audit import services as audit
 from crm.errors import Refused
 from crm.files import MAX_BYTES
 from crm.notify.services import HOUSE_LANGUAGE
+from crm.web import picture
 from delivery import feeds, visit_log, visits
 from delivery.models import CalendarFeed, VisitPhoto, VisitReport
 from delivery.visit_forms import DropForm, GiveForm, MissForm, PutForm
@@ -92,9 +93,7 @@ def show_photo(request: AuthedRequest, pk: str) -> HttpResponse:
     rows = VisitPhoto.objects.filter(visit__in=visible(request))
     found = get_object_or_404(rows.select_related("visit"), pk=pk)
     audit.record(request.user, "visit.photo_seen", found.visit)
-    answer = FileResponse(found.path.open("rb"), content_type="image/jpeg")
-    answer.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
-    return answer
+    return picture(found.path)
 
 
 @require_POST

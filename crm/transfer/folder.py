@@ -20,13 +20,13 @@ from django.utils.translation import override
 from crm.audit import services as audit
 from crm.errors import Refused
 from crm.jobs.models import Job
+from crm.notify.services import HOUSE_LANGUAGE
 from crm.org.models import Office
 from crm.transfer import services
 
 A_ROUND = 20  # files
 STILL = 20  # seconds since the last byte, after which a file is whole
 REFUSED = "refused"
-LANGUAGE = "zh-hans"
 
 
 def waiting() -> Iterator[Path]:
@@ -46,7 +46,7 @@ def folder_step(job: Job) -> bool:
     """Job: start the imports of what waits, some files a round."""
     for path in islice(waiting(), A_ROUND):
         try:
-            with transaction.atomic(), override(LANGUAGE):
+            with transaction.atomic(), override(HOUSE_LANGUAGE):
                 _bring(path, path.parts[-3], path.parts[-2])
         except Refused as refusal:
             _refuse(path, str(refusal))

@@ -9,7 +9,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import RangeOperators
-from django.core.validators import MaxValueValidator, MinValueValidator
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F, Func, Q
 from django.urls import reverse
@@ -19,12 +19,12 @@ from django.utils.translation import pgettext_lazy
 from crm.access.models import User
 from crm.access.scoping import ScopedQuerySet, subtree
 from crm.org.models import Office
+from delivery.models.standards import PERCENT
 
 DAYS_TAKEN = _("Some of these days have a sheet already: drop it first.")
 PICKUP_TARGET = Decimal("90.00")  # R-KPI-16: the headquarters' requirement
 PICKUP_EXCELLENT = Decimal("95.00")  # R-KPI-17
 PICKUP_DEDUCTION_PER_POINT = Decimal("1.00")  # R-KPI-19, R-KPI-21
-PERCENT = [MinValueValidator(0), MaxValueValidator(100)]
 
 
 class PickupQuerySet(ScopedQuerySet):

@@ -5,7 +5,6 @@ Source: domain.md 3.3 (composite score), R-DLV-18.
 
 from decimal import Decimal
 
-from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.urls import reverse
@@ -15,8 +14,7 @@ from django.utils.translation import pgettext_lazy
 from crm.access.models import User
 from crm.access.scoping import ScopedQuerySet, subtree
 from crm.org.models import Office
-
-PERCENT = [MinValueValidator(0), MaxValueValidator(100)]
+from delivery.models.standards import PERCENT
 
 
 class Band(models.TextChoices):

@@ -154,11 +154,9 @@ def excuse_step(job: Job) -> bool:
         rows = MailItem.objects.filter(
             disturbance_id=row.pk, accepted_on__range=(first, row.last)
         )
-        row.touched = rows.count()
-        row.report = {
-            "offices": _fates(rows, "office__name"),
-            "products": _fates(rows, "product"),
-        }
+        offices = _fates(rows, "office__name")
+        row.touched = sum(items for _name, items, *_rest in offices)
+        row.report = {"offices": offices, "products": _fates(rows, "product")}
         row.save(update_fields=["touched", "report"])
         return True
     values: dict[str, Any] = {

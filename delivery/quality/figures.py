@@ -114,11 +114,11 @@ def counts_by_office(
         for office, *sums in cursor.fetchall():
             found[office] = dict(zip(SUMMED, map(int, sums), strict=True))
     service = _service(units, span)
-    # Orders know no product: of one product there is nothing to say.
-    collected = pickups.counts_by_office(units, span.first, span.last)
-    for unit in units if not span.product else ():
-        service[unit.pk]["pickups_due"] = collected[unit.pk].due
-        service[unit.pk]["pickups_timely"] = collected[unit.pk].timely
+    if not span.product:  # orders know none: of one product there is nothing to say
+        collected = pickups.counts_by_office(units, span.first, span.last)
+        for unit in units:
+            service[unit.pk]["pickups_due"] = collected[unit.pk].due
+            service[unit.pk]["pickups_timely"] = collected[unit.pk].timely
     return {
         unit.pk: NOTHING | found.get(unit.pk, {}) | service[unit.pk] for unit in units
     }

@@ -5,9 +5,12 @@ by who looks. What the scans say of it stands beside it and decides nothing.
 """
 
 import uuid
+from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import Count, Q, QuerySet
 from django.utils.timezone import localdate, now
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
@@ -23,6 +26,7 @@ from delivery.quality.rates import Share
 
 State, Verdict = Inspection.State, Check.Verdict
 MOST_CHECKS = 200
+YEAR = 365  # days that the shares look back
 GIVEN = gettext_noop("An inspection for you")  # translated when it is read
 
 
@@ -167,11 +171,31 @@ def items_of(checks: list[Check], user: User) -> dict[str, MailItem]:
     return {row.waybill: row for row in rows}
 
 
-def share_of(rows: Any, kind: str) -> Share:
-    """Points or letters as expected, of those noted, in ended inspections: a sample, to be
-    read with its interval (EN 13850). One query."""
-    noted = Check.objects.filter(
-        inspection__in=rows.filter(kind=kind, state=State.DONE).order_by()
-    ).exclude(verdict="")
-    met = noted.filter(verdict=Verdict.MET).count()
-    return Share(met, noted.count())
+def counts_of(rows: Iterable[Inspection]) -> dict[int, dict[str, int]]:
+    """Points of inspections by verdict, "" for those not noted. One query."""
+    found = {row.pk: dict.fromkeys(("", *Verdict.values), 0) for row in rows}
+    noted = Check.objects.filter(inspection__in=found).order_by()
+    for pk, verdict, n in noted.values_list("inspection", "verdict").annotate(
+        n=Count("pk")
+    ):
+        found[pk][verdict] = n
+    return found
+
+
+def shares(rows: QuerySet[Inspection]) -> list[tuple[str, Share]]:
+    """Points and letters as expected, of those noted, in inspections of the last year that
+    have ended: samples, to be read with their intervals (EN 13850). One query."""
+    ended = rows.filter(
+        state=State.DONE, planned_on__gte=localdate() - timedelta(days=YEAR)
+    )
+    noted = Check.objects.filter(inspection__in=ended.order_by()).exclude(verdict="")
+    found = {
+        kind: Share(met, n)
+        for kind, met, n in noted.order_by()
+        .values_list("inspection__kind")
+        .annotate(met=Count("pk", filter=Q(verdict=Verdict.MET)), n=Count("pk"))
+    }
+    return [
+        (str(label), found.get(kind, Share(0, 0)))
+        for kind, label in Inspection.Kind.choices
+    ]

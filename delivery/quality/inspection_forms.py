@@ -103,26 +103,38 @@ class NoteForm(forms.ModelForm):
         return found
 
 
+def owners_of(office: Office) -> list[User]:
+    """Who may see to an improvement: those who handle mail or supervise there, below and
+    above. One query, whatever the number of findings on a page."""
+    here = Q(office__path__startswith=office.path)
+    above = Q(office__path__in=ancestry(office))
+    return list(posted(here | above, Role.HANDLER, Role.SUPERVISOR))
+
+
 class MendForm(forms.ModelForm):
     """An improvement for a finding."""
 
-    owner = PersonField(
-        label=gettext_lazy("Who sees to it"), queryset=None, to_field_name="username"
-    )
+    owner = forms.ChoiceField(label=gettext_lazy("Who sees to it"))
 
     class Meta:
         model = Improvement
         fields = ["what", "owner", "due_on"]
         widgets = {"due_on": DAY, "what": forms.Textarea(attrs={"rows": 2})}
 
-    def __init__(self, data: Any, *, office: Office, check: int) -> None:
+    def __init__(self, data: Any, *, owners: list[User], check: int) -> None:
         super().__init__(data, prefix=f"m{check}")
         bounded(self, "due_on")
-        here = Q(office__path__startswith=office.path)
-        above = Q(office__path__in=ancestry(office))
-        self.fields["owner"].queryset = posted(
-            here | above, Role.HANDLER, Role.SUPERVISOR
-        )
+        self.fields["owner"].choices = [
+            ("", "---------"),
+            *(
+                (user.username, f"{user.full_name} ({user.username})")
+                for user in owners
+            ),
+        ]
+        self.owners = {user.username: user for user in owners}
+
+    def clean_owner(self) -> User:
+        return self.owners[self.cleaned_data["owner"]]
 
     def clean_due_on(self) -> Any:
         if self.cleaned_data["due_on"] < localdate():

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import messages
-from django.http import FileResponse, Http404, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
@@ -15,7 +15,7 @@ from crm.access.scoping import offices_of
 from crm.audit import services as audit
 from crm.errors import Refused
 from crm.files import MAX_BYTES
-from crm.web import keyset_page
+from crm.web import keyset_page, picture
 from delivery import improving
 from delivery.models import Check, Inspection
 from delivery.quality import inspecting as service
@@ -24,6 +24,7 @@ from delivery.quality.inspection_forms import (
     InspectionForm,
     MendForm,
     NoteForm,
+    owners_of,
 )
 
 Kind, State = Inspection.Kind, Inspection.State
@@ -47,21 +48,15 @@ def inspections(request: AuthedRequest) -> HttpResponse:
     rows = Inspection.objects.visible_to(user)
     listed = rows.select_related("office", "inspector")
     page = keyset_page(listed, ["-planned_on", "-pk"], request.GET.get("after", ""))
-    tallied: dict[int, dict[str, int]] = {}
-    noted = Check.objects.filter(inspection__in=[row.pk for row in page.rows])
-    for pk, verdict in noted.order_by().values_list("inspection", "verdict"):
-        counts = tallied.setdefault(pk, {"": 0, "met": 0, "missed": 0})
-        counts[verdict] += 1
+    counted = service.counts_of(page.rows)
     for row in page.rows:
-        row.counts = tallied.get(row.pk, {"": 0, "met": 0, "missed": 0})
+        row.counts = counted[row.pk]
         row.total = sum(row.counts.values())
     context = {
         "page": page,
         "form": form if may_plan else None,
         "today": localdate(),
-        "shares": [
-            (label, service.share_of(rows, kind)) for kind, label in Kind.choices
-        ],
+        "shares": service.shares(rows),
     }
     status = 422 if sent is not None else 200
     return render(request, "quality/inspections.html", context, status=status)
@@ -117,6 +112,7 @@ def _page(
     items = service.items_of(checks, request.user)
     may_do = _may_do(request, row)
     may_mend = may(request.user, "improvement.manage", row.office)
+    owners = owners_of(row.office) if may_mend else []
     lines: list[dict[str, Any]] = []
     for check in checks:
         check.inspection = row
@@ -132,7 +128,7 @@ def _page(
             line["mend"] = (
                 mending[1]
                 if mending and mending[0] == check.pk
-                else MendForm(None, office=row.office, check=check.pk)
+                else MendForm(None, owners=owners, check=check.pk)
             )
         lines.append(line)
     context = {
@@ -182,7 +178,7 @@ def check_mend(request: AuthedRequest, pk: int, check: int) -> HttpResponse:
     """An improvement for a finding: owner, last day."""
     row = _seen(request, pk)
     found = _check_of(row, check)
-    form = MendForm(request.POST, office=row.office, check=found.pk)
+    form = MendForm(request.POST, owners=owners_of(row.office), check=found.pk)
     blank = CheckForm(None, is_probe=row.kind == Kind.PROBE)
     if form.is_valid():
         try:
@@ -219,6 +215,4 @@ def photo(request: AuthedRequest, pk: int, check: int) -> HttpResponse:
     if found.photo is None:
         raise Http404
     audit.record(request.user, "inspection.photo_seen", row, office=row.office)
-    answer = FileResponse(found.path.open("rb"), content_type="image/jpeg")
-    answer.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
-    return answer
+    return picture(found.path)

@@ -112,9 +112,9 @@ def notice(at: datetime) -> int:
         new = [pk for (pk,) in cursor.fetchall()]
         cursor.execute(REFRESH, values)
         cursor.execute(SETTLE, values)
-        ended = [waybill for (waybill,) in cursor.fetchall()]
+        ended = {waybill for (waybill,) in cursor.fetchall()}
         cursor.execute(LOSE, values)
-        ended += [waybill for (waybill,) in cursor.fetchall()]
+        ended |= {waybill for (waybill,) in cursor.fetchall()}
     rows = list(
         ItemRisk.objects.filter(pk__in=new).select_related("customer", "office")
     )
@@ -134,7 +134,7 @@ def notice(at: datetime) -> int:
     )
     sources = [f"item:{waybill}" for waybill in ended]
     Task.objects.filter(source__in=sources, done_at=None).update(done_at=at)
-    _tell_offices([row for row in rows if row.waybill not in set(ended)], at)
+    _tell_offices([row for row in rows if row.waybill not in ended], at)
     return len(new)
 
 

@@ -8,7 +8,7 @@ moved with the Spring Festival, say how much more than its own four weeks came. 
 is linear in an office's counts, so forecasts of parts add up. Source: R-DLV-04, R-DLV-15.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
@@ -68,9 +68,9 @@ class Shape:
     first: date
     kinds: NDArray[np.int64]  # of each day of the series and of those ahead
     totals: dict[str, Array]
-    transit: dict[
-        str, Array
-    ]  # share of the items that are handed out after so many days
+    transit: dict[str, Array]  # share handed out after so many days
+    # COST: the same for every office, and asked for each of them.
+    kept: dict[tuple[str, int, int], tuple[float, Array]] = field(default_factory=dict)
 
     def at(self, day: date) -> int:
         return (day - self.first).days
@@ -102,17 +102,25 @@ class Shape:
                 found[offset] = np.clip(around / level, *GROWTH)
         return found
 
+    def pattern(self, product: str, known: int, ahead: int) -> tuple[float, Array]:
+        """What the days up to `known` weigh together, and what each day ahead weighs."""
+        key = (product, known, ahead)
+        if key not in self.kept:
+            factors = self.factors(product, known)
+            behind = self.kinds[max(known + 1 - LEVEL_DAYS, 0) : known + 1]
+            days = self.kinds[known + 1 : known + 1 + ahead]
+            weights = factors[days] * self.growth(product, known, ahead)
+            self.kept[key] = float(factors[behind].sum()), weights
+        return self.kept[key]
+
 
 def expected(
     shape: Shape, product: str, series: Array, known: int, ahead: int
 ) -> Array:
     """Items of the days after `known` (an index) by who knows all up to it."""
-    factors = shape.factors(product, known)
-    window = slice(max(known + 1 - LEVEL_DAYS, 0), known + 1)
-    usual = factors[shape.kinds[window]].sum()
-    level = series[window].sum() / usual if usual > 0 else 0.0
-    days = shape.kinds[known + 1 : known + 1 + ahead]
-    return level * factors[days] * shape.growth(product, known, ahead)
+    usual, weights = shape.pattern(product, known, ahead)
+    had = series[max(known + 1 - LEVEL_DAYS, 0) : known + 1].sum()
+    return had / usual * weights if usual > 0 else 0.0 * weights
 
 
 def naive(series: Array, known: int, ahead: int) -> Array:
@@ -148,9 +156,9 @@ def volume_step(job: Job) -> bool:
 
     Cost: their daily tallies of the last year and a half, and the root's.
     """
-    units = list(
-        Office.objects.order_by("pk").filter(pk__gt=job.cursor.get("after", 0))
-    )
+    after = job.cursor.get("after", 0)
+    rows = Office.objects.filter(pk__gt=after).order_by("pk")
+    units = list(rows[: CHUNK + 1])
     root = Office.objects.filter(depth=1).first()
     if root is None or not units:
         return True

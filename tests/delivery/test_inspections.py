@@ -5,7 +5,8 @@ from datetime import date, timedelta
 import pytest
 from django.core.exceptions import PermissionDenied
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils.timezone import localdate, now
 
@@ -103,8 +104,10 @@ def test_it_ends_once_every_point_is_noted_and_then_stays(cast):
         with pytest.raises(Refused) as refusal:
             late()
         assert refusal.value.code == "inspection.ended"
-    share = inspecting.share_of(Inspection.objects.all(), "site")
-    assert (share.numerator, share.denominator) == (1, 1)
+    site, probe = (
+        share for _name, share in inspecting.shares(Inspection.objects.all())
+    )
+    assert (site.numerator, site.denominator, probe.denominator) == (1, 1, 0)
 
 
 def test_a_finding_leads_to_an_improvement_and_the_next_look_tells(cast, sign_in):
@@ -128,7 +131,7 @@ def test_a_finding_leads_to_an_improvement_and_the_next_look_tells(cast, sign_in
     again = planned(cast)
     second = point(again, cast.guo)
     inspecting.note(again, second, by=cast.guo, verdict="met")
-    assert improving.verdict_since(better).verdict == "met"
+    assert improving.verdicts_since([better])[better.pk].verdict == "met"
     page = sign_in(cast.guo).get(reverse("delivery:improvements")).content.decode()
     assert "补贴公示牌" in page
     improving.judge(better, by=cast.guo, helps=True, words="复查合格")
@@ -176,6 +179,22 @@ def test_the_pages_lead_from_the_plan_to_the_improvement(cast, sign_in):
     client.post(reverse("quality:inspection_end", args=[row.pk]), {"summary": "见整改"})
     row.refresh_from_db()
     assert row.state == "done"
+
+
+def test_no_more_questions_for_more_findings(cast, sign_in):
+    row = planned(cast)
+    client = sign_in(cast.guo)
+    asked = []
+    for number in (1, 8):
+        for serial in range(number):
+            check = point(row, cast.guo, what=f"项目{number}-{serial}")
+            inspecting.note(row, check, by=cast.guo, verdict="missed")
+        client.get(row.get_absolute_url())
+        with CaptureQueriesContext(connection) as found:
+            client.get(row.get_absolute_url())
+            client.get(reverse("quality:inspections"))
+        asked.append(len(found))
+    assert asked[0] == asked[1] <= 30
 
 
 def test_no_picture_no_photo(cast, sign_in):
