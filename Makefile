@@ -26,7 +26,7 @@ chaos: .venv/dev  ## kills, restarts, crashes
 check: .venv/dev  ## format, lint, types, imports, templates, migrations, deployment settings
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/ruff check $(SOURCES)
-	$(CLEAN_ENV) DATA_DIR=.data/check $(BIN)/mypy crm customers complaints delivery
+	$(CLEAN_ENV) DATA_DIR=.data/check $(BIN)/mypy crm customers complaints campaigns delivery
 	$(BIN)/lint-imports
 	$(BIN)/djlint templates --lint --quiet
 	$(CLEAN_ENV) DATA_DIR=.data/check $(PY) manage.py makemigrations --check --dry-run

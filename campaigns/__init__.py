@@ -1,1 +1,1 @@
-"""Seasons and campaigns. No code yet: its rows stand open in docs/requirements.md."""
+"""Seasons and campaigns: planned, approved, sold, printed, drawn, evaluated."""

@@ -82,6 +82,7 @@ INSTALLED_APPS = [
     "crm.dashboards",
     "customers",
     "delivery",
+    "campaigns",
     "complaints",
     "django.forms",  # last: our own field.html must win
 ]
@@ -190,6 +191,7 @@ IMPORT_TARGETS = {
     "items_by_days": "delivery.quality.item_import.BY_DAYS",
     "pickups": "delivery.quality.pickup_import.TARGET",
     "item_events": "delivery.quality.event_import.TARGET",
+    "orders": "campaigns.order_import.TARGET",
 }
 
 # What counts its due times anew when a calendar changes; params: office (none: all).

@@ -16,6 +16,7 @@ urlpatterns = [
     path("", include("complaints.call_urls")),
     path("visits/", include("delivery.urls")),
     path("quality/", include("delivery.quality.urls")),
+    path("season/", include("campaigns.urls")),
     path("", include("delivery.survey_urls")),
     path("api/v1/", include("crm.api_urls")),
 ]

@@ -119,6 +119,8 @@ MENU = (
     MenuEntry(_("Visit plans"), "delivery:plans", "list-todo", "visit.plan"),
     MenuEntry(_("Surveys"), "delivery:rounds", "clipboard-pen", "survey.manage"),
     MenuEntry(_("Hand-overs"), "delivery:handovers", "handshake", "handover.view"),
+    MenuEntry(_("Card season"), "campaigns:seasons", "mailbox", "season.view"),
+    MenuEntry(_("Card production"), "campaigns:stages", "printer", "stage.do"),
     MenuEntry(_("Delivery quality"), "quality:board", "package-check", "delivery.view"),
     MenuEntry(_("Pickups"), "quality:pickups", "truck", "pickup.view"),
     MenuEntry(_("Pickup assessment"), "quality:sheets", "receipt-text", "pickup.sheet"),

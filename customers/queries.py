@@ -166,7 +166,7 @@ def retention_by_office(
         return {row[0]: Retention(*row[1:]) for row in cursor.fetchall()}
 
 
-def _used(rows: QuerySet) -> Q:
+def used_by(rows: QuerySet) -> Q:
     """Whether the outer customer, or one merged into it, has a row among `rows`.
 
     COST: the merged ones are few and found once; the rest is an index probe a customer.
@@ -179,16 +179,16 @@ def _used(rows: QuerySet) -> Q:
 def _active(period: Period) -> Q:
     """Whether the outer customer has usage in `period`."""
     if period.is_whole_months:
-        return _used(
+        return used_by(
             UsageMonth.objects.filter(month__gte=period.first, month__lte=period.last)
         )
-    return _used(
+    return used_by(
         Usage.objects.filter(posted_on__gte=period.first, posted_on__lte=period.last)
     )
 
 
 def _before(period: Period) -> Q:
-    return _used(UsageMonth.objects.filter(month__lt=period.first.replace(day=1)))
+    return used_by(UsageMonth.objects.filter(month__lt=period.first.replace(day=1)))
 
 
 GROUPS = ("base", "retained", "lost", "new", "won_back")

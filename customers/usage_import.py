@@ -149,8 +149,8 @@ def load(run: Run, lines: list[list], columns: list[str]) -> Loaded:
         return Loaded([], 0)
     office = run.office
     with connection.cursor() as cursor:
-        _stage(cursor, lines, columns)
-        created = _create_customers(cursor, run, are_named="name" in columns)
+        stage(cursor, lines, columns)
+        created = create_customers(cursor, run, are_named="name" in columns)
         imported = [line[0] for line in lines]
         if "ref" in columns:
             ids = {"office": office.pk, "source": run.source_id}
@@ -167,19 +167,19 @@ def load(run: Run, lines: list[list], columns: list[str]) -> Loaded:
 def likeness(office: Office, lines: list[list], columns: list[str]) -> float:
     """The share of these lines that equal stored ones of the office."""
     with transaction.atomic(), connection.cursor() as cursor:
-        _stage(cursor, lines, columns)
+        stage(cursor, lines, columns)
         cursor.execute(EQUAL_LINES, [office.pk])
         equal = cursor.fetchone()[0]
         cursor.execute("TRUNCATE staging")
     return equal / len(lines)
 
 
-def _stage(cursor, lines: list[list], columns: list[str]) -> None:
+def stage(cursor, lines: list[list], columns: list[str]) -> None:
     cursor.execute(STAGING)
     copy_lines(cursor, "staging", lines, columns, {"code", *TEXTS})
 
 
-def _create_customers(cursor, run: Run, *, are_named: bool) -> int:
+def create_customers(cursor, run: Run, *, are_named: bool) -> int:
     """Make the customers that the chunk names and the office lacks; return how many."""
     office = run.office
     if not are_named:

@@ -87,6 +87,8 @@ class Cast:
     shen: User  # quality checker
     guo: User  # inspector
     jing: User  # finance
+    ping: User  # campaign planner
+    rui: User  # service reviewer
     mei: User  # next door
 
     def of_role(self, role: str) -> User:
@@ -103,6 +105,8 @@ class Cast:
             Role.QUALITY_CHECKER: self.shen,
             Role.INSPECTOR: self.guo,
             Role.FINANCE: self.jing,
+            Role.PLANNER: self.ping,
+            Role.REVIEWER: self.rui,
         }
         return names[Role(role)]
 
@@ -149,6 +153,8 @@ def cast() -> Cast:
         shen=user("shen", ("quality_checker", wuhan)),
         guo=user("guo", ("inspector", wuhan)),
         jing=user("jing", ("finance", wuhan)),
+        ping=user("ping", ("planner", wuhan)),
+        rui=user("rui", ("reviewer", wuhan)),
         mei=user("mei", *next_door),
     )
 

@@ -54,6 +54,7 @@ from delivery.models import (
 from delivery.visit_log import add_photo
 from delivery.visit_log import log as log_visit
 from tests import factories as make
+from tests import routes_campaigns
 
 
 @dataclass(frozen=True)
@@ -397,6 +398,7 @@ ROUTES = {
     "access:token_new": Route("any", "post"),
     "access:token_end": Route("any", "post", is_lost=True),
     "api-complaint-detail": Route("complaint.view", of="api_complaint"),
+    **routes_campaigns.routes(Route),
 }
 
 
@@ -632,10 +634,12 @@ def things(cast, where, owner, agent) -> dict:
         "office": {"code": where.code},
         "day": {"pk": day.pk},
         "session": {"pk": session.pk},
+        **routes_campaigns.things(where, customer, boss),
     }
 
 
 MISSING = {
+    **routes_campaigns.MISSING,
     **dict.fromkeys(
         [
             "customer",

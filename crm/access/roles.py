@@ -18,13 +18,15 @@ class Role(models.TextChoices):
     QUALITY_CHECKER = "quality_checker", _("Quality checker")
     INSPECTOR = "inspector", _("Inspector")
     FINANCE = "finance", _("Finance")
+    PLANNER = "planner", _("Campaign planner")
+    REVIEWER = "reviewer", _("Service reviewer")
     SYSTEM_ADMIN = "system_admin", _("System administrator")
     SECURITY_ADMIN = "security_admin", _("Security administrator")
     AUDITOR = "auditor", _("Auditor")
 
 
 A, H, M, S = Role.AGENT, Role.HANDLER, Role.MANAGER, Role.SUPERVISOR
-Q = Role.QUALITY_CHECKER
+Q, P = Role.QUALITY_CHECKER, Role.PLANNER
 CAPABILITIES: dict[str, set[Role]] = {
     "customer.view": {A, M, S},
     "customer.lookup": {A, M, S},  # exact phone, any bureau, minimum card, audited
@@ -141,6 +143,16 @@ CAPABILITIES: dict[str, set[Role]] = {
     "standard.edit": {S},
     "handover.view": {M, S},
     "handover.start": {S},
+    "season.view": {M, S, P, Role.REVIEWER},
+    "season.plan": {S, P},
+    "season.review": {Role.REVIEWER},  # countersign; not by who started it
+    "season.issue": {S},
+    "member.view": {M, S, P},
+    "member.note": {M, S},
+    "order.view": {H, M, S, P},
+    "order.keep": {M, S},
+    "stage.do": {H, M, S, P},
+    "product.edit": {S, P},
     "hook.manage": {Role.SYSTEM_ADMIN},
     "office.manage": {Role.SYSTEM_ADMIN},
     "calendar.manage": {Role.SYSTEM_ADMIN},

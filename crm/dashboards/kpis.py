@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from campaigns.figures import RATES as RATES_OF_SEASON
+from campaigns.figures import counts_of as season_counts
+from campaigns.models import Season
 from crm.org.models import Office
 from customers.queries import Period, Retention, retention_by_office
 from delivery.quality.figures import Span, counts_of
@@ -84,4 +87,10 @@ def _of_delivery(metric: Metric) -> Callable[[Office, date, date], tuple[Share, 
     return read
 
 
+def _of_season(read: Callable) -> Callable[[Season, Office], Share]:
+    """A rate of a card season for an office, from its orders."""
+    return lambda season, office: read(season_counts(season, office), season)
+
+
+SEASON = {name: _of_season(read) for name, (read, _target) in RATES_OF_SEASON.items()}
 QUALITY = {metric.name: _of_delivery(metric) for metric in METRICS}

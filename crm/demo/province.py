@@ -48,6 +48,8 @@ CAST = [
     ("manager2.wuhan", "周敏", "manager", "420100"),
     ("inspector.hubei", "郭建", "inspector", "420000"),
     ("finance.hubei", "何静", "finance", "420000"),
+    ("planner.hubei", "程萍", "planner", "420000"),
+    ("reviewer.hubei", "叶睿", "reviewer", "420000"),
 ]
 REQUESTS = {
     "pickup_dispatch": "客户有两箱资料待寄，要求今天下午上门揽收。",

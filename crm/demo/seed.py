@@ -21,6 +21,7 @@ from crm.demo import (
     pickups,
     province,
     records,
+    seasons,
     surveys,
     visits,
     watch,
@@ -67,6 +68,7 @@ def seed() -> dict[str, int]:
     made = items.seed(rng, offices, users)
     pickups.seed(rng, offices, users)
     inspections.seed(rng, offices, users, customers)
+    seasons.seed(rng, offices, users, customers)
     for kind in ("delivery.scores", "delivery.volume", "delivery.track"):
         run_inline(enqueue(kind))
     base, current = retention.default_periods(today)

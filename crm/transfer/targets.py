@@ -51,6 +51,8 @@ REASONS = {
     "moment": _("is not a date with a time; write 2026-11-21 09:30"),
     "future": _("lies in the future"),
     "rating": _("is no rating from 1 to 5"),
+    "season_days": _("lies in no open season of this office"),
+    "no_product": _("is no card product"),
 }
 DATE_FORMS = (
     "%Y-%m-%d",

@@ -7,11 +7,9 @@ from tempfile import TemporaryDirectory
 from django.core.management.base import BaseCommand
 
 from crm import shell
-from crm.errors import Refused
-from crm.jobs.models import Job
 from crm.jobs.running import run_inline
 from crm.jobs.services import enqueue
-from crm.transfer import services
+from crm.transfer.inline import import_file, pairs
 
 TARGETS = {"POST": "items", "OLIST": "items_by_days", "EVENTS": "item_events"}
 SHOWN = ("rows", "imported", "accepted", "duplicates", "rejected", "flagged")
@@ -43,35 +41,13 @@ class Command(BaseCommand):
         for path in (file, options["customers"], options["reviews"]):
             if path and not path.is_file():
                 shell.fail(f"no such file: {path}")
-        pairs = [pair.split("=", 1) for pair in options["map"].split(",") if pair]
-        if any(len(pair) < 2 for pair in pairs):
-            shell.fail("--map wants source=target,source=target,…")
-        mapping = {source.strip(): to.strip() for source, to in pairs}
+        mapping = pairs(options["map"])
         with TemporaryDirectory() as folder:
             if options["customers"] or options["reviews"]:
                 joined = Path(folder) / file.name
                 mapping |= join(file, joined, options["customers"], options["reviews"])
                 file = joined
-            try:
-                with file.open("rb") as source:
-                    batch = services.upload(
-                        source,
-                        by=None,
-                        office=unit,
-                        target=TARGETS[profile],
-                        file_name=file.name,
-                    )
-                batch = services.start_import(
-                    batch, by=None, mapping=mapping or batch.mapping
-                )
-            except Refused as refusal:
-                shell.fail(str(refusal))
-        shell.note("import.from_shell", unit, {"file": file.name})
-        job = run_inline(Job.objects.get(key=f"import:{batch.pk}"))
-        batch.refresh_from_db()
-        if job.state != "done":
-            self.stderr.write(f"the import stopped: {job.error}")
-            raise SystemExit(1)
+            _batch, job = import_file(file, unit, TARGETS[profile], mapping)
         run_inline(enqueue("delivery.tally"))  # figures are right when the command ends
         shell.say({name: job.result.get(name, 0) for name in SHOWN})
 

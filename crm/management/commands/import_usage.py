@@ -5,11 +5,8 @@ from pathlib import Path
 from django.core.management.base import BaseCommand
 
 from crm import shell
-from crm.errors import Refused
-from crm.jobs.models import Job
-from crm.jobs.running import run_inline
-from crm.transfer import services
 from crm.transfer.importing import summary
+from crm.transfer.inline import import_file, pairs
 
 
 class Command(BaseCommand):
@@ -22,26 +19,5 @@ class Command(BaseCommand):
 
     def handle(self, *args, file: Path, office: str, **options) -> None:
         unit = shell.office_named(office)
-        if not file.is_file():
-            shell.fail(f"no such file: {file}")
-        pairs = [pair.split("=", 1) for pair in options["map"].split(",") if pair]
-        if any(len(pair) < 2 for pair in pairs):
-            shell.fail("--map wants source=target,source=target,…")
-        try:
-            with file.open("rb") as source:
-                batch = services.upload(
-                    source, by=None, office=unit, target="usage", file_name=file.name
-                )
-            mapping = {
-                source.strip(): to.strip() for source, to in pairs
-            } or batch.mapping
-            batch = services.start_import(batch, by=None, mapping=mapping)
-        except Refused as refusal:
-            shell.fail(str(refusal))
-        shell.note("import.from_shell", unit, {"file": file.name})
-        job = run_inline(Job.objects.get(key=f"import:{batch.pk}"))
-        batch.refresh_from_db()
-        if job.state != "done":
-            self.stderr.write(f"the import stopped: {job.error}")
-            raise SystemExit(1)
+        batch, _job = import_file(file, unit, "usage", pairs(options["map"]))
         shell.say(summary(batch))

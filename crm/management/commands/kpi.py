@@ -1,7 +1,7 @@
 """kpi NAME --office CODE …: one figure from the shell.
 
-Of customers: --base A..B --current C..D. Of delivery: --from DAY --to DAY, the days of
-acceptance, both included.
+Of customers: --base A..B --current C..D, or --season CODE by its card orders. Of delivery:
+--from DAY --to DAY, the days of acceptance, both included.
 """
 
 from datetime import date
@@ -9,8 +9,10 @@ from datetime import date
 from django.core.management.base import BaseCommand
 from django.utils.timezone import localdate
 
+from campaigns.figures import target_of
+from campaigns.models import Season
 from crm import shell
-from crm.dashboards.kpis import KPIS, QUALITY
+from crm.dashboards.kpis import KPIS, QUALITY, SEASON
 from crm.dashboards.retention import default_periods
 from crm.org.models import Office
 from customers.queries import Period
@@ -21,10 +23,12 @@ class Command(BaseCommand):
     help = "Print one KPI; with --json as one JSON line. Rates are unrounded fractions."
 
     def add_arguments(self, parser) -> None:
-        parser.add_argument("name", choices=sorted([*KPIS, *QUALITY]))
+        names = {*KPIS, *QUALITY, *SEASON}
+        parser.add_argument("name", choices=sorted(names))
         parser.add_argument("--office", required=True)
         parser.add_argument("--base", help="2026-01-01..2026-06-30")
         parser.add_argument("--current", help="2026-07-01..2026-12-31")
+        parser.add_argument("--season", help="code of a card season")
         parser.add_argument("--from", dest="first", help="2026-11-01")
         parser.add_argument("--to", dest="last", help="2026-11-30")
         parser.add_argument("--json", action="store_true")
@@ -32,7 +36,9 @@ class Command(BaseCommand):
     def handle(self, *args, name: str, office: str, **options) -> None:
         unit = shell.office_named(office)
         try:
-            if name in QUALITY:
+            if options["season"] or name not in {*KPIS, *QUALITY}:
+                found, over = _of_season(name, unit, options["season"])
+            elif name in QUALITY:
                 found, over = _of_delivery(name, unit, options)
             else:
                 found, over = _of_customers(name, unit, options)
@@ -60,6 +66,23 @@ def _of_customers(name: str, office: Office, options: dict) -> tuple[dict, str]:
         "target": rate.target,
     }
     return found, f"{base} → {current}"
+
+
+def _of_season(name: str, office: Office, code: str | None) -> tuple[dict, str]:
+    season = Season.objects.filter(code=code or "").select_related("office").first()
+    if season is None or name not in SEASON:
+        shell.fail(f"no season {code}, or no figure of seasons: {name}")
+    share = SEASON[name](season, office)
+    found = {
+        "kpi": name,
+        "office": office.code,
+        "season": season.code,
+        "numerator": share.numerator,
+        "denominator": share.denominator,
+        "value": share.value,
+        "target": target_of(name, season),
+    }
+    return found, season.code
 
 
 def _of_delivery(name: str, office: Office, options: dict) -> tuple[dict, str]:

@@ -1,0 +1,256 @@
+"""Forms of seasons, their plan and their review."""
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext_lazy
+
+from campaigns.models import (
+    CompetitorNote,
+    Duty,
+    MarketingEvent,
+    Milestone,
+    OrientationReview,
+    PilotFinding,
+    PilotUser,
+    Resource,
+    ReviewRisk,
+    Season,
+    SeasonDocument,
+    SeasonMember,
+)
+from crm.access.models import User
+from crm.org.models import Office
+from crm.org.queries import ancestry
+from customers.models import Customer
+from delivery.quality.forms import bounded
+from delivery.visit_forms import DAY, PersonField
+
+TEXT = forms.Textarea(attrs={"rows": 3})
+
+
+def people_at(office: Office) -> Any:
+    """Active people posted at, above or below an office. One query when it is drawn."""
+    here = User.objects.filter(
+        is_active=True, postings__office__path__startswith=office.path
+    )
+    above = User.objects.filter(
+        is_active=True, postings__office__path__in=ancestry(office)
+    )
+    return (here | above).distinct().order_by("username")
+
+
+def person(label: Any, **facts: Any) -> PersonField:
+    return PersonField(
+        label=label, queryset=User.objects.none(), to_field_name="username", **facts
+    )
+
+
+class CustomerField(forms.CharField):
+    """A customer by its number, among those that the form's user sees."""
+
+    def __init__(self, **facts: Any) -> None:
+        facts = {"label": gettext_lazy("Customer's number"), "max_length": 40} | facts
+        super().__init__(**facts)
+        self.by: User | None = None
+
+    def clean(self, value: Any) -> Any:
+        code = super().clean(value)
+        if not code:
+            return None
+        rows = (
+            Customer.objects.visible_to(self.by) if self.by else Customer.objects.none()
+        )
+        found = rows.select_related("office").filter(code=code).first()
+        if found is None:
+            raise forms.ValidationError(_("No customer of yours has this number."))
+        return found
+
+
+class SeasonForm(forms.ModelForm):
+    class Meta:
+        model = Season
+        fields = [
+            *("office", "code", "name", "previous", "first_day", "last_day"),
+            *("posting_on", "draw_on", "purpose", "content", "retention_target"),
+            *("new_target", "follow_up_target", "won_back_counts", "pre_visits_wanted"),
+            *("revenue_target", "customers_target", "share_target"),
+        ]
+        widgets = dict.fromkeys(("first_day", "last_day", "posting_on", "draw_on"), DAY)
+
+    def __init__(self, data: Any, *, offices: Any, seasons: Any, **facts: Any) -> None:
+        super().__init__(data, **facts)
+        self.fields["office"].queryset = offices
+        self.fields["office"].empty_label = None
+        self.fields["previous"].queryset = seasons.exclude(pk=self.instance.pk)
+        bounded(self, "first_day", "last_day", "posting_on", "draw_on")
+        if self.instance.pk:
+            del self.fields["office"]
+
+    def clean_code(self) -> str:
+        code = self.cleaned_data["code"]
+        if not any(letter.isdigit() for letter in code):
+            raise forms.ValidationError(_("A season's code names its year."))
+        return code
+
+
+class MilestoneForm(forms.ModelForm):
+    owner = person(gettext_lazy("Owner"), required=False)
+
+    class Meta:
+        model = Milestone
+        fields = ["content", "department", "owner", "first_day", "due_on"]
+        widgets = {"first_day": DAY, "due_on": DAY}
+
+    def __init__(self, data: Any, *, season: Season, **facts: Any) -> None:
+        super().__init__(data, **facts)
+        self.instance.season = season
+        self.fields["owner"].queryset = people_at(season.office)
+        bounded(self, "first_day", "due_on")
+
+    def save(self, commit: bool = True) -> Milestone:
+        if {"first_day", "due_on"} & set(self.changed_data):
+            self.instance.anchor = ""  # days set by hand stay where they are
+        return super().save(commit)
+
+
+class GroupForm(forms.Form):
+    office = forms.ModelChoiceField(
+        label=gettext_lazy("Bureau"),
+        queryset=None,
+        to_field_name="code",
+        empty_label=None,
+    )
+    leader = person(gettext_lazy("Bureau leader in charge"))
+
+    def __init__(self, data: Any, *, season: Season, offices: list[Office]) -> None:
+        super().__init__(data)
+        wanted = Office.objects.filter(pk__in=[office.pk for office in offices])
+        self.fields["office"].queryset = wanted
+        self.fields["leader"].queryset = people_at(season.office)
+
+
+class DutyForm(forms.ModelForm):
+    owner = person(gettext_lazy("Owner"))
+
+    class Meta:
+        model = Duty
+        fields = ["department", "words", "owner"]
+
+    def __init__(self, data: Any, *, office: Office, **facts: Any) -> None:
+        super().__init__(data, **facts)
+        self.fields["owner"].queryset = people_at(office)
+
+
+class ResourceForm(forms.ModelForm):
+    class Meta:
+        model = Resource
+        fields = ["kind", "name", "unit", "planned", "used", "price"]
+
+
+class CompetitorForm(forms.ModelForm):
+    class Meta:
+        model = CompetitorNote
+        fields = ["name", "strategy", "answer"]
+
+
+class DocumentForm(forms.ModelForm):
+    class Meta:
+        model = SeasonDocument
+        fields = ["kind", "title", "body"]
+        widgets = {"body": forms.Textarea(attrs={"rows": 14})}
+
+
+class ReviewForm(forms.ModelForm):
+    class Meta:
+        model = OrientationReview
+        fields = ["affected", "changes", "complaints", "script"]
+        widgets = {
+            "affected": TEXT,
+            "changes": TEXT,
+            "script": forms.Textarea(attrs={"rows": 5}),
+        }
+
+
+RiskFormSet = forms.modelformset_factory(
+    ReviewRisk,
+    fields=["words", "likelihood", "impact", "measure"],
+    extra=3,
+    max_num=20,
+    can_delete=True,
+)
+
+
+class DecisionForm(forms.Form):
+    reply = forms.CharField(
+        label=gettext_lazy("Judgement of the service department"),
+        max_length=600,
+        widget=TEXT,
+    )
+
+
+class PilotUserForm(forms.ModelForm):
+    customer = CustomerField()
+
+    class Meta:
+        model = PilotUser
+        fields = ["customer", "applied_on", "first_day", "last_day", "waiver"]
+        widgets = dict.fromkeys(("applied_on", "first_day", "last_day"), DAY)
+
+    def __init__(self, data: Any, *, by: User, **facts: Any) -> None:
+        super().__init__(data, **facts)
+        self.fields["customer"].by = by
+        bounded(self, "applied_on", "first_day", "last_day")
+
+
+class PilotFindingForm(forms.ModelForm):
+    class Meta:
+        model = PilotFinding
+        fields = ["kind", "words", "reward", "done"]
+        widgets = {"words": TEXT}
+
+
+class MemberForm(forms.ModelForm):
+    """What was learned of a customer in a season."""
+
+    class Meta:
+        model = SeasonMember
+        fields = ["lost", "lost_note", "proposal", "is_settled", "effect", "finding"]
+        widgets = {"effect": TEXT, "finding": TEXT}
+
+
+class EventForm(forms.ModelForm):
+    class Meta:
+        model = MarketingEvent
+        fields = ["office", "name", "day", "analysis", "industry", "size", "words"]
+        widgets = {"day": DAY, "analysis": TEXT}
+
+    def __init__(self, data: Any, *, offices: Any, **facts: Any) -> None:
+        super().__init__(data, **facts)
+        self.fields["office"].queryset = offices
+        self.fields["office"].empty_label = None
+        bounded(self, "day")
+
+
+class NamesForm(forms.Form):
+    """The names behind a figure: season, group and office stand in the address."""
+
+    GROUPS = (
+        ("base", pgettext_lazy("season", "Ordered last season")),
+        ("kept", pgettext_lazy("season", "Kept")),
+        ("lost", pgettext_lazy("season", "Not ordered yet")),
+        ("unexplained", pgettext_lazy("season", "Not ordered, no reason noted")),
+        ("new", pgettext_lazy("season", "New")),
+        ("won_back", pgettext_lazy("season", "Won back")),
+        ("followed", pgettext_lazy("season", "Followed up")),
+        ("waiting", pgettext_lazy("season", "Not followed up yet")),
+    )
+    group = forms.ChoiceField(choices=GROUPS)
+    office = forms.ModelChoiceField(
+        queryset=Office.objects.none(), to_field_name="code", required=False
+    )
+
+    def __init__(self, data: Any, *, offices: Any) -> None:
+        super().__init__(data)
+        self.fields["office"].queryset = offices

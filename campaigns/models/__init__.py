@@ -1,0 +1,53 @@
+"""Models of campaigns, by idea."""
+
+from campaigns.models.audience import MarketingEvent, Prospect
+from campaigns.models.orders import (
+    CardOrder,
+    CardProduct,
+    OrderStage,
+    PriceBand,
+    ProductionError,
+    Requirement,
+    Stage,
+)
+from campaigns.models.plan import (
+    CompetitorNote,
+    Department,
+    Duty,
+    Milestone,
+    Resource,
+    SeasonDocument,
+    ServiceGroup,
+)
+from campaigns.models.review import (
+    OrientationReview,
+    PilotFinding,
+    PilotUser,
+    ReviewRisk,
+)
+from campaigns.models.seasons import Season, SeasonMember
+
+__all__ = [
+    "CardOrder",
+    "CardProduct",
+    "CompetitorNote",
+    "Department",
+    "Duty",
+    "MarketingEvent",
+    "Milestone",
+    "OrderStage",
+    "OrientationReview",
+    "PilotFinding",
+    "PilotUser",
+    "PriceBand",
+    "ProductionError",
+    "Prospect",
+    "Requirement",
+    "Resource",
+    "ReviewRisk",
+    "Season",
+    "SeasonDocument",
+    "SeasonMember",
+    "ServiceGroup",
+    "Stage",
+]
