@@ -75,7 +75,7 @@ class SeasonForm(forms.ModelForm):
             *("office", "code", "name", "previous", "first_day", "last_day"),
             *("posting_on", "draw_on", "purpose", "content", "retention_target"),
             *("new_target", "follow_up_target", "won_back_counts", "pre_visits_wanted"),
-            *("revenue_target", "customers_target", "share_target"),
+            *("revenue_target", "customers_target", "share_target", "prize_digits"),
         ]
         widgets = dict.fromkeys(("first_day", "last_day", "posting_on", "draw_on"), DAY)
 
@@ -107,11 +107,14 @@ class MilestoneForm(forms.ModelForm):
         super().__init__(data, **facts)
         self.instance.season = season
         self.fields["owner"].queryset = people_at(season.office)
+        self.initial["content"] = str(self.instance)
         bounded(self, "first_day", "due_on")
 
     def save(self, commit: bool = True) -> Milestone:
         if {"first_day", "due_on"} & set(self.changed_data):
             self.instance.anchor = ""  # days set by hand stay where they are
+        if "content" not in self.changed_data and self.instance.pk:
+            self.instance.content = Milestone.objects.get(pk=self.instance.pk).content
         return super().save(commit)
 
 

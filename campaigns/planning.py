@@ -106,6 +106,10 @@ def keep(row: Any, *, by: User) -> Any:
     """Save a checked milestone, resource or competitor note of a season."""
     season = seasons.locked(row.season)
     require(by, "season.plan", season.office)
+    if isinstance(row, Milestone) and row.pk:
+        old = Milestone.objects.get(pk=row.pk)
+        if old.content != row.content:
+            row.content_zh = ""  # what somebody wrote has no translation
     if isinstance(row, CompetitorNote):
         row.made_by = by
     row.save()
@@ -208,7 +212,7 @@ def late_step(job: Job) -> bool:
                 person,
                 "season",
                 subject=LATE,
-                body=row.content,
+                body=row.content_zh or row.content,
                 url=f"{row.season.get_absolute_url()}plan/",
                 key=f"milestone:{row.pk}:{row.due_on}:{person.pk}",
             )

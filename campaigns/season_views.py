@@ -96,6 +96,8 @@ def _rows(season: Season, user: User) -> list[OfficeRow]:
             if paths.get(pk, "").startswith(office.path)
         ]
         counts = sum(inside, figures.SeasonCounts())
+        if office.kind != Office.Kind.BUREAU and not (counts.base or counts.orders):
+            continue  # a call centre has no card customers
         rates = [
             (name, read(counts, season), figures.target_of(name, season))
             for name, (read, _target) in figures.RATES.items()

@@ -27,20 +27,27 @@ def _cipher(key: str) -> AESGCM:
 
 def encrypt(text: str, column: str) -> bytes:
     """`text` under the newest key; `column` ("app.model.field") must match to decrypt."""
+    return encrypt_bytes(text.encode(), column)
+
+
+def encrypt_bytes(data: bytes, column: str) -> bytes:
+    """The same for what is no text, such as a file."""
     key_id = max(settings.FIELD_KEYS)
     nonce = os.urandom(NONCE_BYTES)
-    sealed = _cipher(settings.FIELD_KEYS[key_id]).encrypt(
-        nonce, text.encode(), column.encode()
-    )
+    sealed = _cipher(settings.FIELD_KEYS[key_id]).encrypt(nonce, data, column.encode())
     return bytes([key_id]) + nonce + sealed
 
 
 def decrypt(data: bytes, column: str) -> str:
     """The text; InvalidTag if it was altered or belongs to another column."""
+    return decrypt_bytes(data, column).decode()
+
+
+def decrypt_bytes(data: bytes, column: str) -> bytes:
     data = bytes(data)
     nonce = data[1 : 1 + NONCE_BYTES]
     cipher = _cipher(settings.FIELD_KEYS[data[0]])
-    return cipher.decrypt(nonce, data[1 + NONCE_BYTES :], column.encode()).decode()
+    return cipher.decrypt(nonce, data[1 + NONCE_BYTES :], column.encode())
 
 
 def blind_index(text: str) -> bytes:

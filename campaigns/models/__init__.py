@@ -1,6 +1,14 @@
 """Models of campaigns, by idea."""
 
 from campaigns.models.audience import MarketingEvent, Prospect
+from campaigns.models.cards import (
+    CheckedAddress,
+    PrintFile,
+    PrintRun,
+    PrizeCard,
+    VirtualCheck,
+)
+from campaigns.models.draws import PrizeDraw, PrizeLevel, Win, WinningNumber
 from campaigns.models.orders import (
     CardOrder,
     CardProduct,
@@ -28,6 +36,15 @@ from campaigns.models.review import (
 from campaigns.models.seasons import Season, SeasonMember
 
 __all__ = [
+    "CheckedAddress",
+    "PrintFile",
+    "PrintRun",
+    "PrizeCard",
+    "PrizeDraw",
+    "PrizeLevel",
+    "VirtualCheck",
+    "Win",
+    "WinningNumber",
     "CardOrder",
     "CardProduct",
     "CompetitorNote",

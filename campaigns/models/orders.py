@@ -17,7 +17,7 @@ from campaigns.models.seasons import Season, of_customers
 from crm.access.models import User
 from crm.access.scoping import ScopedQuerySet
 from crm.org.models import Office
-from customers.models import Customer
+from customers.models import Customer, RecipientList
 
 YEAR = [MinValueValidator(1980), MaxValueValidator(2100)]
 SERIES_BEGAN = 1992  # the first season of lottery postcards
@@ -162,6 +162,14 @@ class CardOrder(models.Model):
     state = models.CharField(max_length=8, choices=State, default=State.OFFER)
     reason = models.CharField(_("called off because"), max_length=200, blank=True)
     posting_on = models.DateField(_("posted on"), null=True, blank=True)
+    recipients = models.ForeignKey(
+        RecipientList,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("recipient list"),
+    )
     source = models.ForeignKey(
         "transfer.SourceFile",
         models.PROTECT,

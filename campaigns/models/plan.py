@@ -6,8 +6,8 @@ Sources: R-ORG-02…06, 10, 12; R-CAM-18, 37, 38; domain.md 4.2, 4.6.
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 from campaigns.models.seasons import Season
 from crm.access.models import User
@@ -82,7 +82,8 @@ class Milestone(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.content
+        is_chinese = (get_language() or "").startswith("zh")
+        return (is_chinese and self.content_zh) or self.content
 
 
 class ServiceGroup(models.Model):

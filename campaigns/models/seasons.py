@@ -130,6 +130,11 @@ class Season(models.Model):
         blank=True,
         validators=[MinValueValidator(0), MaxValueValidator(100)],
     )
+    prize_digits = models.PositiveSmallIntegerField(
+        _("digits of a prize code"),
+        default=6,
+        validators=[MinValueValidator(4), MaxValueValidator(12)],
+    )
     state = models.CharField(max_length=6, choices=State, default=State.DRAFT)
     base_frozen_at = models.DateTimeField(null=True, editable=False)
     pre_plan = models.ForeignKey(

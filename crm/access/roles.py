@@ -153,6 +153,12 @@ CAPABILITIES: dict[str, set[Role]] = {
     "order.keep": {M, S},
     "stage.do": {H, M, S, P},
     "product.edit": {S, P},
+    "address.judge": {H, S},  # what a section says of an address before it is printed
+    "print.run": {M, S},
+    "card.reveal": {M, S},  # a prize code is a bearer's right
+    "draw.enter": {S, P},  # numbers: confirmed by another than who entered
+    "win.view": {M, S, P},
+    "win.note": {M, S},
     "hook.manage": {Role.SYSTEM_ADMIN},
     "office.manage": {Role.SYSTEM_ADMIN},
     "calendar.manage": {Role.SYSTEM_ADMIN},
