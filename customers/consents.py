@@ -11,6 +11,7 @@ from crm.access.capabilities import require
 from crm.access.models import User
 from crm.audit import services as audit
 from crm.errors import Refused
+from crm.fields import blind_index
 from crm.notify.models import Message, Suppression
 from customers.models import Consent, Customer, CustomerPhone
 from customers.services import locked
@@ -20,6 +21,20 @@ def suppress(phone: CustomerPhone, purposes: Sequence[str], *, on: bool) -> None
     """Stop, or allow again, messages of these purposes to a number, at the last gate."""
     for purpose in set(purposes) & set(Message.Purpose):
         index = phone.number_index
+        if on:
+            Suppression.objects.get_or_create(contact_index=index, purpose=purpose)
+        else:
+            Suppression.objects.filter(contact_index=index, purpose=purpose).delete()
+
+
+def _suppress_mail(customer: Customer, purpose: str, *, on: bool) -> None:
+    """The same for the e-mail addresses of the customer's people."""
+    if purpose not in set(Message.Purpose):
+        return
+    for person in customer.contacts.all():
+        if not person.email:
+            continue
+        index = blind_index(person.email)
         if on:
             Suppression.objects.get_or_create(contact_index=index, purpose=purpose)
         else:
@@ -36,6 +51,7 @@ def give_consent(customer: Customer, purpose: str, *, by: User, how: str) -> Non
     row.consents.create(purpose=purpose, how=how, given_at=now(), by=by)
     for phone in row.phones.filter(opted_out=False):
         suppress(phone, [purpose], on=False)
+    _suppress_mail(row, purpose, on=False)
     details = {"purpose": purpose}
     audit.record(by, "customer.consent_given", row, office=row.office, details=details)
 
@@ -49,6 +65,7 @@ def withdraw_consent(consent: Consent, *, by: User) -> None:
     consent.save(update_fields=["withdrawn_at"])
     for phone in row.phones.all():
         suppress(phone, [consent.purpose], on=True)
+    _suppress_mail(row, consent.purpose, on=True)
     details = {"purpose": consent.purpose}
     audit.record(
         by, "customer.consent_withdrawn", row, office=row.office, details=details

@@ -59,12 +59,16 @@ class AddressForm(forms.ModelForm):
 
 class ContactForm(forms.ModelForm):
     phone = PhoneField(required=False)
+    email = forms.EmailField(
+        label=gettext_lazy("E-mail"), required=False, max_length=120
+    )
 
     class Meta:
         model = ContactPerson
         fields = [
             "name",
             "post",
+            "email",
             "birthday_calendar",
             "birthday_month",
             "birthday_day",

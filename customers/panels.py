@@ -141,6 +141,8 @@ def _contact_line(row: Any, user: User) -> Line:
         kind = row.get_birthday_calendar_display()
         values = {"calendar": kind, "day": day, "next": row.next_birthday}
         meta.append(_("birthday %(calendar)s %(day)s, next on %(next)s") % values)
+    if row.email and "*" not in shown:
+        meta.append(row.email)
     if row.remarks and "*" not in shown:
         meta.append(row.remarks)
     actions = [("remove", _("Remove"))]

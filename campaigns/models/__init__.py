@@ -18,6 +18,13 @@ from campaigns.models.orders import (
     Requirement,
     Stage,
 )
+from campaigns.models.outreach import (
+    Campaign,
+    Contact,
+    OutreachStep,
+    StepVariant,
+    Touch,
+)
 from campaigns.models.plan import (
     CompetitorNote,
     Department,
@@ -36,6 +43,11 @@ from campaigns.models.review import (
 from campaigns.models.seasons import Season, SeasonMember
 
 __all__ = [
+    "Touch",
+    "StepVariant",
+    "OutreachStep",
+    "Contact",
+    "Campaign",
     "CheckedAddress",
     "PrintFile",
     "PrintRun",

@@ -153,6 +153,9 @@ CAPABILITIES: dict[str, set[Role]] = {
     "order.keep": {M, S},
     "stage.do": {H, M, S, P},
     "product.edit": {S, P},
+    "campaign.view": {M, S, P},
+    "campaign.plan": {S, P},
+    "touch.do": {M, S},  # calls and letters of outreach
     "address.judge": {H, S},  # what a section says of an address before it is printed
     "print.run": {M, S},
     "card.reveal": {M, S},  # a prize code is a bearer's right

@@ -82,6 +82,11 @@ class Message(models.Model):
                 name="message_held", fields=["to_user"], condition=Q(state="held")
             ),
             models.Index(name="message_inbox", fields=["to_user", "-created_at"]),
+            models.Index(
+                name="message_marketing",
+                fields=["contact_index", "sent_at"],
+                condition=Q(purpose="marketing", state="sent"),
+            ),
         ]
 
     def __str__(self) -> str:

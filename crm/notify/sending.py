@@ -12,16 +12,31 @@ from crm.notify.models import Message, Suppression
 from crm.notify.services import HOUSE_LANGUAGE, queue_message
 
 MAX_ATTEMPTS = 5
+# How many messages of a purpose one contact gets in so many days, whoever sends them.
+CAPS = {Message.Purpose.MARKETING: ((7, 2), (90, 8))}
 logger = logging.getLogger(__name__)
 
 
 def is_suppressed(message: Message) -> bool:
+    """Whether this contact gets no such message: it was stopped, or the cap is reached."""
     if message.contact_index is None:
         return False
     rows = Suppression.objects.filter(
         contact_index=message.contact_index, purpose=message.purpose
     )
-    return rows.exists()
+    return rows.exists() or _is_capped(message)
+
+
+def _is_capped(message: Message) -> bool:
+    had = Message.objects.filter(
+        contact_index=message.contact_index,
+        purpose=message.purpose,
+        state=Message.State.SENT,
+    )
+    return any(
+        had.filter(sent_at__gt=now() - timedelta(days=days)).count() >= most
+        for days, most in CAPS.get(Message.Purpose(message.purpose), ())
+    )
 
 
 def deliver_step(job) -> bool:

@@ -42,6 +42,7 @@ class ContactPerson(models.Model):
     birthday_day = models.PositiveSmallIntegerField(_("day"), null=True, blank=True)
     is_leap_month = models.BooleanField(_("leap month"), default=False)
     next_birthday = models.DateField(null=True, editable=False)
+    email = EncryptedText(_("e-mail"))
     remarks = EncryptedText(_("remarks"))
 
     class Meta:
