@@ -19,6 +19,7 @@ from campaigns.models import (
     OutreachStep,
     Season,
     SeasonMember,
+    StepVariant,
 )
 from crm.access.capabilities import require
 from crm.access.models import User
@@ -76,6 +77,19 @@ def keep_step(step: OutreachStep, *, by: User) -> OutreachStep:
 
 
 @transaction.atomic
+def keep_variant(variant: StepVariant, *, by: User) -> StepVariant:
+    """What a group of customers is told instead. Refused("variant.twice")."""
+    row = locked(variant.step.campaign, State.DRAFT)
+    require(by, "campaign.plan", row.office)
+    if variant.step.variants.filter(segment=variant.segment).exists():
+        message = _("This group has its own words already.")
+        raise Refused("variant.twice", message)
+    variant.save()
+    audit.record(by, "campaign.variant", row, office=row.office)
+    return variant
+
+
+@transaction.atomic
 def drop_step(step: OutreachStep, *, by: User) -> None:
     """Take a step out; those behind it move up."""
     row = locked(step.campaign, State.DRAFT)
@@ -103,7 +117,8 @@ def chosen(campaign: Campaign) -> QuerySet[Customer]:
     season = campaign.season
     if campaign.whom == Campaign.Whom.VIEW:
         seen = selection(by, campaign.view.query) if campaign.view else everybody.none()
-        rows = everybody.filter(pk__in=seen.order_by().values("pk"))
+        inside = {"office__path__startswith": campaign.office.path}
+        rows = seen.filter(merged_into=None, erased_at=None, **inside)
     elif campaign.whom == Campaign.Whom.PROSPECTS:
         led = SeasonMember.objects.filter(season=season, event__isnull=False)
         rows = everybody.filter(pk__in=led.values("customer"))
@@ -165,20 +180,18 @@ def resume(campaign: Campaign, *, by: User) -> Campaign:
     return row
 
 
-# One statement for a range of customers; who is in already comes in again only as the
-# campaign allows, and in each case once.
+# One statement for a range of customers; nobody comes in a second time.
 GATHER = """
 INSERT INTO campaigns_contact (campaign_id, customer_id, entry, state, stopped_by, position,
     due_at, answer, entered_at)
-SELECT %s, q.id, q.entry, 'active', '', 1, %s, '', %s
-FROM (SELECT c.id, coalesce((SELECT max(x.entry) + 1 FROM campaigns_contact x
-                             WHERE x.campaign_id = %s AND x.customer_id = c.id), 1) AS entry
-      FROM customers_customer c WHERE c.id IN (CHOSEN) AND c.id > %s AND c.id <= %s
-        AND NOT EXISTS (SELECT 1 FROM campaigns_contact x
-                        WHERE x.campaign_id = %s AND x.customer_id = c.id
-                          AND (x.ended_at IS NULL OR %s::timestamptz IS NULL
-                               OR x.ended_at > %s::timestamptz))) q
-ON CONFLICT DO NOTHING"""
+SELECT %s, q.pk, ENTRY, 'active', '', 1, %s, '', %s FROM (CHOSEN) q WHERE ALLOWED
+ON CONFLICT (campaign_id, customer_id, entry) DO NOTHING"""
+# Where a campaign allows it: again, once the sequence ended long enough ago.
+ENTRY = """coalesce((SELECT max(x.entry) + 1 FROM campaigns_contact x
+                   WHERE x.campaign_id = %s AND x.customer_id = q.pk), 1)"""
+ALLOWED = """NOT EXISTS (SELECT 1 FROM campaigns_contact x
+    WHERE x.campaign_id = %s AND x.customer_id = q.pk
+      AND (x.ended_at IS NULL OR x.ended_at > %s))"""
 
 
 def gather_step(job: Job) -> bool:
@@ -203,14 +216,17 @@ def gather_step(job: Job) -> bool:
 
 def gather(campaign: Campaign, after: int, until: int) -> int:
     """Take in the chosen customers of a range of ids; how many. One statement."""
-    rows = chosen(campaign).order_by().values("pk")
-    sql, params = rows.query.sql_with_params()
+    rows = chosen(campaign).filter(pk__gt=after, pk__lte=until).order_by()
+    sql, params = rows.values("pk").query.sql_with_params()
     at = now()
-    again = None
-    if campaign.again_days is not None:
+    statement = GATHER.replace("CHOSEN", sql)
+    if campaign.again_days is None:
+        statement = statement.replace("ENTRY", "1").replace("ALLOWED", "true")
+        values: list[Any] = [campaign.pk, at, at, *params]
+    else:
         again = at - timedelta(days=campaign.again_days)
-    values: list[Any] = [campaign.pk, at, at, campaign.pk]
-    values += [*params, after, until, campaign.pk, again, again]
+        statement = statement.replace("ENTRY", ENTRY).replace("ALLOWED", ALLOWED)
+        values = [campaign.pk, campaign.pk, at, at, *params, campaign.pk, again]
     with connection.cursor() as cursor:
-        cursor.execute(GATHER.replace("CHOSEN", sql), values)
+        cursor.execute(statement, values)
         return cursor.rowcount

@@ -1,41 +1,27 @@
 """Print runs: cards made of a list, their prize codes kept, what the printer gets.
 
-Sources: R-CAM-22, R-DLV-02, domain.md 4.4, 4.5. A run is one INSERT … SELECT; the files
-are made by a worker, encrypted at rest, kept a month.
+Sources: R-CAM-22, R-DLV-02, domain.md 4.4, 4.5. A run is one INSERT … SELECT.
 """
 
-import csv
-import io
-from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from django.db import IntegrityError, connection, transaction
-from django.utils.timezone import now
 from django.utils.translation import gettext as _
-from django.utils.translation import override
 
 from campaigns import orders
-from campaigns.models import CardOrder, PrintFile, PrintRun, PrizeCard
-from crm import text
+from campaigns.models import CardOrder, PrintRun, PrizeCard
 from crm.access.capabilities import require
 from crm.access.models import User
 from crm.audit import services as audit
 from crm.errors import Refused
-from crm.fields import decrypt_bytes, encrypt_bytes
-from crm.jobs.models import Job
-from crm.jobs.services import enqueue
-from crm.notify.services import HOUSE_LANGUAGE
 from customers import recipients
 from customers.models import CustomerAddress, Recipient
 from delivery.models import CardBatch
 from delivery.quality import batches
 
-Kind, State = PrintFile.Kind, CardOrder.State
+State = CardOrder.State
 Quality = CustomerAddress.Quality
-PART = 5_000  # cards a file
-KEPT = timedelta(days=30)
-BOUND = "campaigns.printfile"  # what the stored file's cipher is bound to
 
 MAKE = """
 INSERT INTO campaigns_prizecard (run_id, season_id, recipient_id, group_code, number)
@@ -90,10 +76,9 @@ def make(
     pieces = counts["all"] - counts["D"]
     _check(counts, pieces, without_blocked, doubtful_confirmed)
     _check_number(row, first, pieces)
-    number = row.runs.count() + 1
     run = PrintRun.objects.create(
         order=row,
-        number=number,
+        number=row.runs.count() + 1,
         version=row.recipients.version,
         group_code=group,
         first_number=first,
@@ -103,13 +88,20 @@ def make(
         mended=counts["mended"],
         made_by=by,
     )
+    _make_cards(run, row)
+    details = {"pieces": pieces, "blocked": counts["D"], "doubtful": counts["C"]}
+    audit.record(by, "print.made", run, office=row.customer.office, details=details)
+    return run
+
+
+def _make_cards(run: PrintRun, order: CardOrder) -> None:
     values: dict[str, Any] = {
         "run": run.pk,
-        "season": row.season_id,
-        "group": group,
-        "first": int(first),
-        "digits": len(first),
-        "list": row.recipients_id,
+        "season": order.season_id,
+        "group": run.group_code,
+        "first": int(run.first_number),
+        "digits": len(run.first_number),
+        "list": order.recipients_id,
     }
     try:
         with transaction.atomic(), connection.cursor() as cursor:
@@ -119,9 +111,6 @@ def make(
             "Some of these codes belong to cards already: take another first number."
         )
         raise Refused("print.taken", message) from error
-    details = {"pieces": pieces, "blocked": counts["D"], "doubtful": counts["C"]}
-    audit.record(by, "print.made", run, office=row.customer.office, details=details)
-    return run
 
 
 def _check(
@@ -202,109 +191,3 @@ def reveal(card: PrizeCard, *, by: User) -> str:
     require(by, "card.reveal", order.customer.office)
     audit.record(by, "card.revealed", card, office=order.customer.office)
     return f"{card.group_code} {card.number}".strip()
-
-
-# --- files -----------------------------------------------------------------------------------
-
-
-@transaction.atomic
-def ask(run: PrintRun, kind: str, *, by: User) -> list[PrintFile]:
-    """Have the files of one kind made by a worker; asked again, those that are there."""
-    require(by, "print.run", run.order.customer.office)
-    parts = 1 if kind == Kind.SHEET else -(-run.pieces // PART)
-    made = []
-    for part in range(1, parts + 1):
-        row, _new = PrintFile.objects.get_or_create(
-            run=run, kind=kind, part=part, defaults={"asked_by": by}
-        )
-        if row.state == PrintFile.State.GONE:
-            row.state, row.asked_by, row.asked_at = PrintFile.State.WAITING, by, now()
-            row.save()
-        made.append(row)
-    enqueue("campaigns.files", {"run": run.pk, "kind": kind}, by=by)
-    audit.record(
-        by, "print.asked", run, office=run.order.customer.office, details={"kind": kind}
-    )
-    return made
-
-
-def files_step(job: Job) -> bool:
-    """Job: make the waiting files of one run and kind, one a step."""
-    waiting = PrintFile.objects.filter(
-        run=job.params["run"], kind=job.params["kind"], state=PrintFile.State.WAITING
-    ).select_related("run__order__customer", "run__order__season")
-    row = waiting.order_by("part").first()
-    if row is None:
-        return True
-    with override(HOUSE_LANGUAGE):
-        content = _content(row)
-    row.path.parent.mkdir(parents=True, exist_ok=True)
-    row.path.write_bytes(encrypt_bytes(content, BOUND))
-    row.state, row.size = PrintFile.State.READY, len(content)
-    row.save(update_fields=["state", "size"])
-    return False
-
-
-def _content(row: PrintFile) -> bytes:
-    from campaigns import typesetting  # noqa: PLC0415 - typst weighs 85 MB: workers only
-
-    cards = cards_of(row)
-    if row.kind == Kind.DATA:
-        return _data(cards)
-    return typesetting.typeset(row, cards)
-
-
-def cards_of(row: PrintFile) -> Iterator[PrizeCard]:
-    """The cards of one part, in the order of their codes."""
-    rows = PrizeCard.objects.filter(run=row.run).select_related("recipient")
-    rows = rows.order_by("number")
-    first = (row.part - 1) * PART
-    return rows[first : first + PART].iterator(chunk_size=1000)
-
-
-def _data(cards: Iterator[PrizeCard]) -> bytes:
-    out = io.StringIO()
-    writer = csv.writer(out, quoting=csv.QUOTE_ALL)
-    writer.writerow(
-        [_("Recipient"), _("Organisation"), _("Address"), _("Postcode")]
-        + [_("Group"), _("Prize code")]
-    )
-    for card in cards:
-        who = card.recipient
-        facts = (
-            [who.name, who.organisation, who.address, who.postcode]
-            if who
-            else [_("gone"), "", "", ""]
-        )
-        writer.writerow(
-            [text.safe_cell(cell) for cell in (*facts, card.group_code, card.number)]
-        )
-    return ("\ufeff" + out.getvalue()).encode()
-
-
-@transaction.atomic
-def fetch(row: PrintFile, *, by: User) -> bytes:
-    """A file's content; each download is in the trail. Refused("file.state") unless ready."""
-    office = row.run.order.customer.office
-    require(by, "print.run", office)
-    if row.state != PrintFile.State.READY:
-        raise Refused("file.state", _("This file is not there any more, or not yet."))
-    audit.record(
-        by,
-        "print.fetched",
-        row,
-        office=office,
-        details={"kind": row.kind, "part": row.part},
-    )
-    return decrypt_bytes(row.path.read_bytes(), BOUND)
-
-
-def forget_step(job: Job) -> bool:
-    """Job, each night: files of print runs go after a month."""
-    old = PrintFile.objects.filter(
-        state=PrintFile.State.READY, asked_at__lt=now() - KEPT
-    )
-    for row in old:
-        row.path.unlink(missing_ok=True)
-    old.update(state=PrintFile.State.GONE, size=0)
-    return True

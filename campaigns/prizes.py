@@ -362,12 +362,21 @@ def remind_step(job: Job) -> bool:
     return True
 
 
-def wins_of(season: Season) -> QuerySet[Win]:
-    """The wins of a season, with what a list shows of each."""
-    rows = Win.objects.filter(level__draw__season=season)
-    return rows.select_related(
-        "card__recipient", "card__run__order", "level__draw", "customer__office"
-    ).annotate(rank=F("level__rank"))
+def wins_of(season: Season, user: User | None) -> QuerySet[Win]:
+    """The wins of a season that `user` sees, with what a list shows of each."""
+    rows = Win.objects.visible_to(user) if user else Win.objects.none()
+    return (
+        rows.filter(level__draw__season=season)
+        .select_related(
+            "card__recipient", "card__run__order", "level__draw", "customer__office"
+        )
+        .annotate(rank=F("level__rank"))
+    )
+
+
+def note_phone_list(season: Season, *, by: User) -> None:
+    """A list with names and numbers left the house: the trail says who took it."""
+    audit.record(by, "win.phone_list", season, office=season.office)
 
 
 def cards_of(season: Season) -> int:

@@ -5,7 +5,6 @@ a list is read as a command.
 """
 
 import json
-from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,19 @@ from typing import Any
 import segno
 import typst
 from django.conf import settings
+from django.db.models import Count, Max, Min
+from django.db.models.functions import Left
 from django.utils.timezone import localdate
 
-from campaigns.models import PrintFile, PrizeCard
+from campaigns import files, prizes, reporting, stepping
+from campaigns.models import (
+    PrintFile,
+    PrintRun,
+    PrizeCard,
+    PrizeDraw,
+    Touch,
+    Win,
+)
 
 FOLDER = Path(__file__).parent / "typst"
 
@@ -36,23 +45,35 @@ def compile_pdf(template: str, data: dict[str, Any]) -> bytes:
     )
 
 
-def typeset(row: PrintFile, cards: Iterable[PrizeCard]) -> bytes:
-    """One part of a run as PDF."""
+def typeset(row: PrintFile) -> bytes:
+    """What a file's kind says, as PDF."""
+    by_kind = {
+        PrintFile.Kind.NOTICES: _notices,
+        PrintFile.Kind.MAILING: _mailing,
+        PrintFile.Kind.REPORT: _report,
+    }
+    data = by_kind.get(PrintFile.Kind(row.kind), _of_run)(row)
+    return compile_pdf(row.kind, data | {"day": f"{localdate():%Y-%m-%d}"})
+
+
+def _of_run(row: PrintFile) -> dict[str, Any]:
+    """Cards of one part of a run, or what its hand-over sheet adds up."""
+    if row.run is None:
+        raise ValueError(row.kind)
     order = row.run.order
-    data = {
+    data: dict[str, Any] = {
         "season": order.season.name,
         "order": f"{order}",
         "run": row.run.number,
         "customer": order.customer.name or order.customer.code,
         "content": order.content,
-        "day": f"{localdate():%Y-%m-%d}",
-        "cards": [_card(one) for one in cards],
     }
+    if row.kind == PrintFile.Kind.SHEET:
+        return data | _sheet(row.run)
+    data["cards"] = [_card(one) for one in files.cards_of(row)]
     if row.kind == PrintFile.Kind.CARDS:
         data["qr"] = _qr()
-    if row.kind == PrintFile.Kind.SHEET:
-        data |= _sheet(row)
-    return compile_pdf(row.kind, data)
+    return data
 
 
 def _card(card: PrizeCard) -> dict[str, str]:
@@ -68,20 +89,96 @@ def _qr() -> str:
     return code.svg_inline(border=1)
 
 
-def _sheet(row: PrintFile) -> dict[str, Any]:
-    """What the hand-over sheet adds up."""
-    run = row.run
-    sections: dict[str, int] = {}
-    for card in PrizeCard.objects.filter(run=run).select_related("recipient"):
-        section = (card.recipient.postcode[:4] if card.recipient else "") or "—"
-        sections[section] = sections.get(section, 0) + 1
-    first = PrizeCard.objects.filter(run=run).order_by("number").first()
-    last = PrizeCard.objects.filter(run=run).order_by("-number").first()
-    return {
-        "cards": [],
+def _sheet(run: PrintRun) -> dict[str, Any]:
+    cards = PrizeCard.objects.filter(run=run)
+    sections = (
+        cards.order_by()
+        .values_list(Left("recipient__postcode", 4))
+        .annotate(n=Count("pk"))
+        .order_by("recipient__postcode")
+    )
+    sums: dict[str, int] = {}
+    for section, number in sections:
+        sums[section or "—"] = sums.get(section or "—", 0) + number
+    ends = cards.aggregate(first=Min("number"), last=Max("number"))
+    return ends | {
         "pieces": run.pieces,
         "blocked": run.blocked,
-        "first": first.number if first else "",
-        "last": last.number if last else "",
-        "sections": sorted(sections.items()),
+        "sections": sorted(sums.items()),
     }
+
+
+def _notices(row: PrintFile) -> dict[str, Any]:
+    """Letters to the recipients of winning cards, or one to each customer with all its."""
+    wins = prizes.wins_of(row.season, row.asked_by)
+    wins = wins.filter(pk__in=row.params["wins"]).order_by("customer", "level__rank")
+    draw = PrizeDraw.objects.get(season=row.season)
+    if row.params["whom"] == "recipient":
+        letters = [_to_recipient(win) for win in wins if win.card.recipient]
+    else:
+        grouped: dict[int, list[Win]] = {}
+        for win in wins:
+            grouped.setdefault(win.customer_id, []).append(win)
+        letters = [_to_customer(mine) for mine in grouped.values()]
+    return {
+        "letters": letters,
+        "first": f"{draw.redeem_from}",
+        "last": f"{draw.redeem_until}",
+        "place": draw.place,
+        "documents": draw.documents,
+        "office": row.season.office.name,
+    }
+
+
+def _line(win: Win) -> dict[str, str]:
+    return {"level": win.level.name, "prize": win.level.prize, "code": f"{win.card}"}
+
+
+def _to_recipient(win: Win) -> dict[str, Any]:
+    who = win.card.recipient
+    sender = win.customer.name or win.customer.code
+    return {
+        "name": who.name if who else "",
+        "address": who.address if who else "",
+        "postcode": who.postcode if who else "",
+        "words": f"{sender}寄给您的贺卡中奖了，恭喜！请核对贺卡上的兑奖码。",
+        "wins": [_line(win)],
+    }
+
+
+def _to_customer(wins: list[Win]) -> dict[str, Any]:
+    customer = wins[0].customer
+    place = customer.addresses.order_by("pk").first()
+    return {
+        "name": customer.name or customer.code,
+        "address": place.text if place else "",
+        "postcode": place.postcode if place else "",
+        "words": f"您寄出的贺卡中有{len(wins)}枚中奖。我们已提示收件人，也请您转告。",
+        "wins": [_line(win) for win in wins],
+    }
+
+
+def _mailing(row: PrintFile) -> dict[str, Any]:
+    """Letters of an outreach step to who was chosen."""
+    touches = Touch.objects.none()
+    if row.asked_by:
+        touches = Touch.objects.visible_to(row.asked_by)
+    touches = touches.filter(pk__in=row.params["touches"])
+    letters = []
+    for touch in touches.select_related("contact__customer", "step").order_by("pk"):
+        customer = touch.contact.customer
+        place = customer.addresses.order_by("pk").first()
+        letters.append(
+            {
+                "name": customer.name or customer.code,
+                "address": place.text if place else "",
+                "postcode": place.postcode if place else "",
+                "subject": touch.step.subject,
+                "words": stepping.words_for(touch.step, customer),
+            }
+        )
+    return {"letters": letters, "office": row.season.office.name}
+
+
+def _report(row: PrintFile) -> dict[str, Any]:
+    return reporting.as_document(row.season, row.asked_by)

@@ -2,7 +2,17 @@
 
 from django.urls import path
 
-from campaigns import order_views, plan_views, review_views, season_views
+from campaigns import (
+    card_views,
+    draw_views,
+    order_views,
+    outreach_views,
+    panel_views,
+    plan_views,
+    report_views,
+    review_views,
+    season_views,
+)
 
 app_name = "campaigns"
 urlpatterns = [
@@ -15,7 +25,34 @@ urlpatterns = [
     path("production/<int:pk>/do/", order_views.stage_act, name="stage_act"),
     path("production/<int:pk>/error/", order_views.stage_error, name="stage_error"),
     path("errors/<int:pk>/settle/", order_views.error_settle, name="error_settle"),
+    path("named/<str:ref>/", panel_views.named, name="named"),
+    path("customer/<int:pk>/", panel_views.for_customer, name="for_customer"),
     path("orders/<int:pk>/", order_views.order, name="order"),
+    path("orders/<int:pk>/cards/", card_views.cards, name="cards"),
+    path("orders/<int:pk>/cards/<slug:act>/", card_views.cards_act, name="cards_act"),
+    path("runs/<int:pk>/", card_views.run, name="run"),
+    path("runs/<int:pk>/<slug:act>/", card_views.run_act, name="run_act"),
+    path("cards/<int:pk>/reveal/", card_views.card_reveal, name="card_reveal"),
+    path("files/<uuid:pk>/", card_views.print_file, name="print_file"),
+    path("addresses/", card_views.addresses, name="addresses"),
+    path("addresses/<int:pk>/", card_views.address_judge, name="address_judge"),
+    path("calls/", outreach_views.calls, name="calls"),
+    path("calls/<int:pk>/", outreach_views.call_done, name="call_done"),
+    path("letters/", outreach_views.letters, name="letters"),
+    path("outreach/<int:pk>/", outreach_views.campaign, name="campaign"),
+    path("outreach/<int:pk>/contacts/", outreach_views.contacts, name="contacts"),
+    path(
+        "outreach/<int:pk>/<slug:act>/",
+        outreach_views.campaign_act,
+        name="campaign_act",
+    ),
+    path(
+        "contacts/<int:pk>/answer/",
+        outreach_views.contact_answer,
+        name="contact_answer",
+    ),
+    path("events/<int:pk>/", outreach_views.event, name="event"),
+    path("wins/<int:pk>/claim/", draw_views.win_claim, name="win_claim"),
     path("orders/<int:pk>/edit/", order_views.order_edit, name="order_edit"),
     path("orders/<int:pk>/<slug:act>/", order_views.order_act, name="order_act"),
     path(
@@ -54,6 +91,15 @@ urlpatterns = [
         review_views.pilot_found,
         name="pilot_found",
     ),
+    path("<slug:code>/outreach/", outreach_views.campaign_list, name="campaigns"),
+    path("<slug:code>/draw/", draw_views.draw, name="draw"),
+    path("<slug:code>/draw/levels/", draw_views.level_add, name="level_add"),
+    path("<slug:code>/draw/levels/<int:pk>/", draw_views.numbers, name="numbers"),
+    path("<slug:code>/draw/match/", draw_views.match, name="match"),
+    path("<slug:code>/draw/wins/", draw_views.wins, name="wins"),
+    path("<slug:code>/draw/wins/told/", draw_views.wins_told, name="wins_told"),
+    path("<slug:code>/draw/wins/phones/", draw_views.phone_list, name="phone_list"),
+    path("<slug:code>/report/", report_views.report, name="report"),
     path("<slug:code>/orders/", order_views.order_list, name="orders"),
     path("<slug:code>/orders/new/", order_views.order_new, name="order_new"),
 ]

@@ -24,6 +24,7 @@ urlpatterns = [
     path("new/", call_views.new, name="new"),
     path("files/<uuid:pk>/", views.download, name="download"),
     path("for-customer/<int:pk>/", views.for_customer, name="for_customer"),
+    path("naming/", views.naming, name="naming"),
     path("limits/", clock_views.limit_list, name="limits"),
     path("limits/add/", clock_views.limit_add, name="limit_add"),
     path("limits/<int:pk>/end/", clock_views.limit_end, name="limit_end"),

@@ -144,3 +144,11 @@ def for_customer(request: AuthedRequest, pk: int) -> HttpResponse:
     dress(rows, request.user, now())
     context = {"rows": rows, "empty": _("No complaint so far.")}
     return render(request, "complaints/_for_customer.html", context)
+
+
+@needs("complaint.view")
+def naming(request: AuthedRequest) -> HttpResponse:
+    """Work orders that name one of these references (?ref=…&ref=…): a fragment."""
+    refs = [ref for ref in request.GET.getlist("ref") if ref][:20]
+    rows = visible(request).for_list().filter(item_no__in=refs).order_by(*NEWEST)[:10]
+    return render(request, "complaints/_naming.html", {"rows": rows})

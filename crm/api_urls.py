@@ -5,6 +5,7 @@ from drf_spectacular.views import SpectacularJSONAPIView
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.routers import SimpleRouter
 
+from campaigns.api import CampaignViewSet, OrderViewSet, SeasonViewSet
 from complaints.aftercare_api import (
     CheckViewSet,
     ClaimViewSet,
@@ -47,6 +48,9 @@ router.register("visits", VisitViewSet, basename="api-visit")
 router.register("visit-plans", PlanViewSet, basename="api-plan")
 router.register("items", ItemViewSet, basename="api-item")
 router.register("delivery-quality", QualityViewSet, basename="api-quality")
+router.register("seasons", SeasonViewSet, basename="api-season")
+router.register("card-orders", OrderViewSet, basename="api-card-order")
+router.register("outreach", CampaignViewSet, basename="api-campaign")
 router.register("feedback", FeedbackViewSet, basename="api-feedback")
 urlpatterns = [
     *router.urls,

@@ -17,6 +17,7 @@ urlpatterns = [
     path("visits/", include("delivery.urls")),
     path("quality/", include("delivery.quality.urls")),
     path("season/", include("campaigns.urls")),
+    path("prizes/", include("campaigns.public_urls")),
     path("", include("delivery.survey_urls")),
     path("api/v1/", include("crm.api_urls")),
 ]

@@ -120,7 +120,11 @@ MENU = (
     MenuEntry(_("Surveys"), "delivery:rounds", "clipboard-pen", "survey.manage"),
     MenuEntry(_("Hand-overs"), "delivery:handovers", "handshake", "handover.view"),
     MenuEntry(_("Card season"), "campaigns:seasons", "mailbox", "season.view"),
+    MenuEntry(_("Outreach calls"), "campaigns:calls", "phone-outgoing", "touch.do"),
     MenuEntry(_("Card production"), "campaigns:stages", "printer", "stage.do"),
+    MenuEntry(
+        _("Addresses to check"), "campaigns:addresses", "map-pin-x", "address.judge"
+    ),
     MenuEntry(_("Delivery quality"), "quality:board", "package-check", "delivery.view"),
     MenuEntry(_("Pickups"), "quality:pickups", "truck", "pickup.view"),
     MenuEntry(_("Pickup assessment"), "quality:sheets", "receipt-text", "pickup.sheet"),

@@ -136,17 +136,14 @@ def _add_address(customer: Customer, by: User, typed: dict) -> None:
 def _contact_line(row: Any, user: User) -> Line:
     shown = row.name_for(user)
     meta = [row.post] if row.post else []
+    is_clear = "*" not in shown
     if row.next_birthday:
         day = f"{row.birthday_month}-{row.birthday_day}"
         kind = row.get_birthday_calendar_display()
         values = {"calendar": kind, "day": day, "next": row.next_birthday}
         meta.append(_("birthday %(calendar)s %(day)s, next on %(next)s") % values)
-    if row.email and "*" not in shown:
-        meta.append(row.email)
-    if row.remarks and "*" not in shown:
-        meta.append(row.remarks)
-    actions = [("remove", _("Remove"))]
-    reveal = "contact" if "*" in shown else ""
+    meta += [fact for fact in (row.email, row.remarks) if fact and is_clear]
+    actions, reveal = [("remove", _("Remove"))], "" if is_clear else "contact"
     return Line(row.pk, shown, meta, actions=actions, reveal=reveal)
 
 

@@ -1,16 +1,34 @@
 """The routes of the card season, and one object of each kind, for tests/routes.py."""
 
+import uuid
+
+from django.utils.timezone import now
+
 from campaigns.models import (
+    Campaign,
+    CheckedAddress,
     CompetitorNote,
+    Contact,
+    MarketingEvent,
     Milestone,
+    OutreachStep,
     PilotUser,
+    PrintFile,
+    PrintRun,
+    PrizeCard,
+    PrizeDraw,
+    PrizeLevel,
     ProductionError,
     Requirement,
     Resource,
     SeasonDocument,
     ServiceGroup,
+    Touch,
+    VirtualCheck,
+    Win,
 )
 from campaigns.pipeline import lay
+from tests import factories as make
 from tests import seasons
 
 
@@ -54,6 +72,46 @@ def routes(Route) -> dict:  # noqa: N803 - the class of tests/routes.py
         "campaigns:stage_act": Route(stage, "post", "stage"),
         "campaigns:stage_error": Route(stage, "post", "stage"),
         "campaigns:error_settle": Route(stage, "post", "card_error"),
+        "campaigns:cards": Route("print.run", of="card_order"),
+        "campaigns:cards_act": Route("print.run", "post", "cards_act"),
+        "campaigns:run": Route("print.run", of="print_run"),
+        "campaigns:run_act": Route("print.run", "post", "print_run_act"),
+        "campaigns:card_reveal": Route("card.reveal", "post", "prize_card"),
+        "campaigns:print_file": Route(
+            season, of="print_file", rows_for="manager supervisor"
+        ),
+        "campaigns:addresses": Route("address.judge"),
+        "campaigns:address_judge": Route("address.judge", "post", "address"),
+        "campaigns:calls": Route("touch.do"),
+        "campaigns:call_done": Route("touch.do", "post", "touch"),
+        "campaigns:letters": Route("touch.do", "post"),
+        "campaigns:campaigns": Route("campaign.view", of="season"),
+        "campaigns:campaign": Route("campaign.view", of="campaign"),
+        "campaigns:campaign_act": Route("campaign.plan", "post", "campaign_act"),
+        "campaigns:contacts": Route("touch.do", of="campaign"),
+        "campaigns:contact_answer": Route("touch.do", "post", "contact"),
+        "campaigns:event": Route("campaign.view", of="event"),
+        "campaigns:draw": Route(season, of="season"),
+        "campaigns:level_add": Route("draw.enter", "post", "season"),
+        "campaigns:numbers": Route("draw.enter", "post", "level"),
+        "campaigns:match": Route("draw.enter", "post", "season"),
+        "campaigns:wins": Route("win.view", of="season"),
+        "campaigns:wins_told": Route("win.note", "post", "season"),
+        "campaigns:win_claim": Route("win.note", "post", "win"),
+        "campaigns:phone_list": Route("win.note", of="season"),
+        "campaigns:report": Route(season, of="season"),
+        "campaigns:named": Route("order.named"),
+        "campaigns:for_customer": Route("order.view", of="card_customer"),
+        "complaints:naming": Route("complaint.view"),
+        "prizes": Route("open"),
+        "api-season-list": Route(season),
+        "api-season-detail": Route(season, of="season"),
+        "api-season-report": Route(season, of="season"),
+        "api-card-order-list": Route(order),
+        "api-card-order-detail": Route(order, of="card_order"),
+        "api-card-order-stage": Route(stage, "post", "api_stage"),
+        "api-campaign-list": Route("campaign.view"),
+        "api-campaign-detail": Route("campaign.view", of="campaign"),
         "campaigns:products": Route(order),
         "campaigns:product_new": Route("product.edit"),
         "campaigns:product": Route("product.edit", is_lost=True),
@@ -101,7 +159,8 @@ def things(where, customer, boss) -> dict:
     pilot = PilotUser.objects.create(
         season=season, customer=customer, applied_on=day, first_day=day, last_day=day
     )
-    return {
+    made = _later(where, season, order, customer, boss)
+    return made | {
         "season": code,
         "season_member": code | {"pk": customer.pk},
         "season_add": code | {"kind": "resource"},
@@ -112,10 +171,74 @@ def things(where, customer, boss) -> dict:
         "season_document": code | {"pk": document.pk},
         "pilot": code | {"pk": pilot.pk},
         "card_order": {"pk": order.pk},
+        "card_customer": {"pk": customer.pk},
+        "api_stage": {"pk": order.pk, "name": "consult", "what": "begin"},
         "card_order_act": {"pk": order.pk, "act": "drop"},
         "requirement": {"pk": order.pk, "requirement": demand.pk},
         "stage": {"pk": stage.pk},
         "card_error": {"pk": error.pk},
+    }
+
+
+def _later(where, season, order, customer, boss) -> dict:
+    """What comes after the contract: cards, draw, outreach."""
+    code = {"code": season.code}
+    day = season.first_day
+    run = PrintRun.objects.create(
+        order=order, number=1, version=1, first_number="000001", pieces=1
+    )
+    card = PrizeCard.objects.create(run=run, season=season, number="000001")
+    file = PrintFile.objects.create(
+        season=season, run=run, kind="labels", asked_by=boss
+    )
+    listed = customer.recipient_lists.first() or make.recipient_list(customer)
+    check = VirtualCheck.objects.create(order=order, recipient_list=listed, version=1)
+    address = CheckedAddress.objects.create(
+        check_run=check,
+        recipient=make.recipient(listed),
+        office=where,
+        code="insufficient",
+        checked_at=now(),
+    )
+    draw = PrizeDraw.objects.create(
+        season=season,
+        drawn_on=day,
+        source="x",
+        redeem_from=day,
+        redeem_until=season.last_day,
+        place="x",
+    )
+    level = PrizeLevel.objects.create(
+        draw=draw, rank=1, name="x", prize="x", mode="suffix", digits=1
+    )
+    win = Win.objects.create(card=card, level=level, customer=customer)
+    campaign = Campaign.objects.create(
+        season=season, office=where, name="x", whom="base", made_by=boss
+    )
+    step = OutreachStep.objects.create(
+        campaign=campaign, position=1, way="call", body="x"
+    )
+    contact = Contact.objects.create(
+        campaign=campaign, customer=customer, due_at=now(), entered_at=now()
+    )
+    touch = Touch.objects.create(contact=contact, step=step, outcome="open", at=now())
+    event = MarketingEvent.objects.create(
+        season=season, office=where, name="x", day=day
+    )
+    return {
+        "cards_act": {"pk": order.pk, "act": "check"},
+        "print_run": {"pk": run.pk},
+        "print_run_act": {"pk": run.pk, "act": "hand"},
+        "prize_card": {"pk": card.pk},
+        "print_file": {"pk": file.pk},
+        "address": {"pk": address.pk},
+        "level": code | {"pk": level.pk},
+        "win": {"pk": win.pk},
+        "campaign": {"pk": campaign.pk},
+        "campaign_act": {"pk": campaign.pk, "act": "step"},
+        "contact": {"pk": contact.pk},
+        "touch": {"pk": touch.pk},
+        "event": {"pk": event.pk},
     }
 
 
@@ -127,11 +250,30 @@ MISSING = {
     **dict.fromkeys(
         [
             *("season_member", "milestone", "season_resource", "season_group"),
-            *("season_document", "pilot"),
+            *("season_document", "pilot", "level"),
         ],
         NOWHERE | {"pk": 99999999},
     ),
-    **dict.fromkeys(["card_order", "stage", "card_error"], {"pk": 99999999}),
+    **dict.fromkeys(
+        [
+            *("card_order", "stage", "card_error", "print_run", "prize_card"),
+            *(
+                "card_customer",
+                "address",
+                "win",
+                "campaign",
+                "contact",
+                "touch",
+                "event",
+            ),
+        ],
+        {"pk": 99999999},
+    ),
     "card_order_act": {"pk": 99999999, "act": "drop"},
+    "cards_act": {"pk": 99999999, "act": "check"},
+    "print_run_act": {"pk": 99999999, "act": "hand"},
+    "campaign_act": {"pk": 99999999, "act": "step"},
+    "print_file": {"pk": uuid.UUID(int=0)},
     "requirement": {"pk": 99999999, "requirement": 1},
+    "api_stage": {"pk": 99999999, "name": "consult", "what": "begin"},
 }

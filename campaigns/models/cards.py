@@ -175,7 +175,8 @@ class PrizeCard(models.Model):
 
 
 class PrintFile(models.Model):
-    """What the printer gets of a run: made by a worker, kept a month, each download told."""
+    """Something to print: made by a worker, encrypted at rest, kept a month, each download
+    told. Of a run, or, without one, of what `params` name, for who asked."""
 
     class Kind(models.TextChoices):
         LABELS = "labels", pgettext_lazy("print", "Address labels (PDF)")
@@ -183,6 +184,11 @@ class PrintFile(models.Model):
         LETTERS = "letters", pgettext_lazy("print", "Letters (PDF)")
         SHEET = "sheet", pgettext_lazy("print", "Hand-over sheet (PDF)")
         DATA = "data", pgettext_lazy("print", "Data file (CSV)")
+        NOTICES = "notices", pgettext_lazy("print", "Prize notices (PDF)")
+        MAILING = "mailing", pgettext_lazy("print", "Letters of outreach (PDF)")
+        REPORT = "report", pgettext_lazy("print", "Report of the season (PDF)")
+
+    OF_RUNS = (Kind.LABELS, Kind.CARDS, Kind.LETTERS, Kind.SHEET, Kind.DATA)
 
     class State(models.TextChoices):
         WAITING = "waiting", pgettext_lazy("file", "Being made")
@@ -190,9 +196,11 @@ class PrintFile(models.Model):
         GONE = "gone", pgettext_lazy("file", "Deleted")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
-    run = models.ForeignKey(PrintRun, models.CASCADE, related_name="files")
+    season = models.ForeignKey(Season, models.CASCADE, related_name="files")
+    run = models.ForeignKey(PrintRun, models.CASCADE, null=True, related_name="files")
     kind = models.CharField(_("kind"), max_length=7, choices=Kind)
     part = models.PositiveSmallIntegerField(default=1)
+    params = models.JSONField(default=dict)
     state = models.CharField(max_length=7, choices=State, default=State.WAITING)
     size = models.PositiveIntegerField(default=0)
     asked_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
@@ -202,14 +210,20 @@ class PrintFile(models.Model):
         ordering = ["kind", "part"]
         constraints = [
             models.UniqueConstraint(
-                name="print_file_once", fields=["run", "kind", "part"]
+                name="print_file_once",
+                fields=["run", "kind", "part"],
+                condition=Q(run__isnull=False),
             )
         ]
 
     def __str__(self) -> str:
-        return f"{self.run_id} {self.kind} {self.part}"
+        return f"{self.kind} {self.part}"
 
     @property
     def path(self) -> Path:
+        return Path(settings.FILES_ROOT) / "print" / str(self.pk)
+
+    @property
+    def file_name(self) -> str:
         ending = "csv" if self.kind == PrintFile.Kind.DATA else "pdf"
-        return Path(settings.FILES_ROOT) / "print" / f"{self.pk}.{ending}"
+        return f"{self.kind}-{self.part}.{ending}"

@@ -150,6 +150,7 @@ CAPABILITIES: dict[str, set[Role]] = {
     "member.view": {M, S, P},
     "member.note": {M, S},
     "order.view": {H, M, S, P},
+    "order.named": {A, H, M, S, P},  # an order or error that a complaint names
     "order.keep": {M, S},
     "stage.do": {H, M, S, P},
     "product.edit": {S, P},

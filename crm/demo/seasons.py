@@ -23,6 +23,7 @@ from campaigns.models import (
     SeasonMember,
 )
 from crm.access.models import User
+from crm.demo import season_cards
 from crm.org.models import Office
 from customers.models import Customer
 from delivery.models import Visit
@@ -74,6 +75,7 @@ def seed(
     _retail(rng, rows[0], first)
     _retail(rng, rows[1], second)
     _end(rng, rows[1], second, users)
+    season_cards.last(rng, rows[1], second, users)
     for row in rows[:2]:
         seasons.close(row, by=users["supervisor.hubei"])
     _run(rng, rows[2], second, firms, users)
@@ -172,6 +174,7 @@ def _run(
         )
     season.refresh_from_db()
     _custom(rng, season, kept, users)
+    season_cards.current(rng, season, users)
 
 
 def _plan(season: Season, users: dict[str, User]) -> None:

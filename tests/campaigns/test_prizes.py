@@ -6,7 +6,7 @@ import pytest
 from django.core.exceptions import PermissionDenied
 from django.utils.timezone import localdate
 
-from campaigns import addressing, printing, prizes
+from campaigns import addressing, files, printing, prizes
 from campaigns.models import (
     CheckedAddress,
     PrintFile,
@@ -175,17 +175,17 @@ def test_a_code_is_shown_masked_and_each_look_is_in_the_trail(cast, order):
 def test_the_printer_gets_pdf_and_data_and_each_download_is_told(cast, order):
     people(order, GOOD)
     run = run_of(order, cast.zhao)
-    for kind in PrintFile.Kind.values:
-        (row,) = printing.ask(run, kind, by=cast.zhao)
+    for kind in PrintFile.OF_RUNS:
+        (row,) = files.ask_run(run, kind, by=cast.zhao)
         job = Job.objects.filter(kind="campaigns.files").latest("pk")
         run_inline(job)
         row.refresh_from_db()
-        content = printing.fetch(row, by=cast.zhao)
+        content = files.fetch(row, by=cast.zhao)
         start = "\ufeff".encode() if kind == "data" else b"%PDF"
         assert content.startswith(start)
         assert b"%PDF" not in row.path.read_bytes()  # encrypted where it lies
     assert AuditEvent.objects.filter(action="print.fetched").count() == 5
-    assert "000100" in printing.fetch(run.files.get(kind="data"), by=cast.zhao).decode()
+    assert "000100" in files.fetch(run.files.get(kind="data"), by=cast.zhao).decode()
 
 
 def test_cards_handed_over_are_a_batch_of_delivery(cast, order):
@@ -221,7 +221,7 @@ def test_suffix_exact_and_group_each_win_the_highest_level_once(cast, printed):
         (3, "suffix", 1, "0"),
     )
     assert prizes.match(row, by=cast.ping) == 2
-    found = {win.card.number: win.level.rank for win in prizes.wins_of(row)}
+    found = {win.card.number: win.level.rank for win in prizes.wins_of(row, cast.chen)}
     assert found == {"001000": 1, "000990": 3}
     assert prizes.match(row, by=cast.ping) == 0
 

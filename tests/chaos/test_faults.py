@@ -240,3 +240,70 @@ def test_a_killed_web_process_is_started_again(product):
             process.kill()
     product.wait_until_well()
     assert "Signed-in browsers" in Browser(product, "auditor").get("/accounts/profile/")
+
+
+WITHDRAW = (
+    "from customers.consents import withdraw_consent; from customers.models import Consent;"
+    "from crm.notify.models import Message; "
+    "rows = Consent.objects.filter(customer__code__startswith='OUT0199', withdrawn_at=None);"
+    "[withdraw_consent(row, by=row.by) for row in rows.select_related('customer', 'by')]"
+)
+REPORT = (
+    "from campaigns.models import Campaign; from campaigns import answering; "
+    "f = answering.step_figures(Campaign.objects.get(pk={}))[0]; "
+    "print(f.touched, f.sent, f.suppressed, f.waiting, f.refused)"
+)
+
+
+@pytest.mark.timeout(900)
+def test_three_kills_amid_twenty_thousand_messages_reach_everybody_once(product):
+    """B06, B11, B45: a campaign's messages, the worker killed three times, a hundred
+    consents withdrawn while they go out: everybody has one message, those with a consent
+    withdrawn before theirs was sent have none, and the report says what the rows say."""
+    script = Path(__file__).parent / "outreach_crowd.py"
+    made = product.manage("shell", "-v0", "-c", script.read_text())
+    assert made.returncode == 0, made.stderr[-2000:]
+    number, campaign = map(int, made.stdout.split())
+    ours = (
+        "WHERE id IN (SELECT message_id FROM campaigns_touch t JOIN campaigns_outreachstep s"
+        f" ON s.id = t.step_id WHERE s.campaign_id = {campaign})"
+    )
+    sent = f"SELECT count(*) FROM notify_message {ours} AND state <> 'pending'"
+    queued = f"SELECT count(*) FROM notify_message {ours}"
+    kills, until, withdrawn = 0, time.monotonic() + 800, False
+    while query(product, sent)[0] < number:
+        assert time.monotonic() < until
+        done = query(product, sent)[0]
+        if kills < 3 and (
+            done > 1500 * kills + 200 or kills == 0 and query(product, queued)[0]
+        ):
+            worker = psutil.Process(product.pid_of("worker"))
+            for process in [*worker.children(recursive=True), worker]:
+                process.kill()
+            kills += 1
+            product.wait_until_well()
+        if not withdrawn and query(product, queued)[0] == number:
+            assert product.manage("shell", "-v0", "-c", WITHDRAW).returncode == 0
+            withdrawn = True
+        time.sleep(0.2)
+    rows, people, keys = query(
+        product,
+        "SELECT count(*), count(DISTINCT contact_index), count(DISTINCT key)"
+        f" FROM notify_message {ours}",
+    )
+    (stopped,) = query(
+        product, f"SELECT count(*) FROM notify_message {ours} AND state = 'suppressed'"
+    )
+    touched, gone, gated, waiting, refused = map(
+        int,
+        product.manage("shell", "-v0", "-c", REPORT.format(campaign)).stdout.split(),
+    )
+    print(
+        f"kills={kills} recipients={number} messages={rows} twice={rows - people} "
+        f"sent={gone} stopped={gated} report={touched}"
+    )
+    assert kills == 3
+    assert rows == people == keys == number == touched
+    assert (gone + gated, gated, waiting, refused) == (number, stopped, 0, 0)
+    assert withdrawn
+    assert stopped == 100
