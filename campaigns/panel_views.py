@@ -3,6 +3,7 @@
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 
+from campaigns.gatherings import offers_for
 from campaigns.models import CardOrder, ProductionError
 from crm.access.capabilities import AuthedRequest, may, needs
 from crm.access.scoping import subtree
@@ -40,8 +41,14 @@ def for_customer(request: AuthedRequest, pk: int) -> HttpResponse:
     """A customer's card orders on its page."""
     inside = Customer.objects.visible_to(request.user)
     handled = Customer.objects.filter(subtree(request.user, "handler", "planner"))
-    customer = get_object_or_404((inside | handled).distinct(), pk=pk)
+    customer = get_object_or_404(
+        (inside | handled).select_related("office", "grade").distinct(), pk=pk
+    )
     rows = CardOrder.objects.visible_to(request.user).filter(customer=customer)
     rows = rows.select_related("season", "product").order_by("-ordered_on", "-pk")
-    context = {"orders": rows[:6], "customer": customer}
+    context = {
+        "orders": rows[:6],
+        "customer": customer,
+        "offers": offers_for(customer),
+    }
     return render(request, "campaigns/_for_customer.html", context)

@@ -93,12 +93,10 @@ def review(request: AuthedRequest, code: str) -> HttpResponse:
     risks = RiskFormSet(request.POST, queryset=kept)
     if not (form.is_valid() and risks.is_valid()):
         return _page(request, season, review=form, risks=risks)
-    dropped = {one.instance for one in risks.deleted_forms}
     lines = [
         one.instance
         for one in risks.forms
-        if one.has_changed() or one.instance.pk
-        if one.instance not in dropped and one.instance.words
+        if one not in risks.deleted_forms and one.instance.words
     ]
     try:
         facts = form.cleaned_data

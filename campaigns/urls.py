@@ -5,6 +5,7 @@ from django.urls import path
 from campaigns import (
     card_views,
     draw_views,
+    gathering_views,
     order_views,
     outreach_views,
     panel_views,
@@ -25,6 +26,14 @@ urlpatterns = [
     path("production/<int:pk>/do/", order_views.stage_act, name="stage_act"),
     path("production/<int:pk>/error/", order_views.stage_error, name="stage_error"),
     path("errors/<int:pk>/settle/", order_views.error_settle, name="error_settle"),
+    path("events/", gathering_views.gathering_list, name="gatherings"),
+    path("gatherings/<int:pk>/", gathering_views.gathering, name="gathering"),
+    path(
+        "gatherings/<int:pk>/<slug:act>/",
+        gathering_views.gathering_act,
+        name="gathering_act",
+    ),
+    path("invitations/<int:pk>/", gathering_views.invitation, name="invitation"),
     path("named/<str:ref>/", panel_views.named, name="named"),
     path("customer/<int:pk>/", panel_views.for_customer, name="for_customer"),
     path("orders/<int:pk>/", order_views.order, name="order"),

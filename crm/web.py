@@ -114,6 +114,12 @@ MENU = (
     MenuEntry(_("Visits"), "delivery:visits", "map-pin-check", "visit.view"),
     MenuEntry(_("Greetings"), "delivery:care", "gift", "visit.view"),
     MenuEntry(
+        _("Events and offers"),
+        "campaigns:gatherings",
+        "party-popper",
+        "gathering.view",
+    ),
+    MenuEntry(
         _("Visits in figures"), "delivery:board", "chart-no-axes-gantt", "visit.board"
     ),
     MenuEntry(_("Visit plans"), "delivery:plans", "list-todo", "visit.plan"),

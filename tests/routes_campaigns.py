@@ -9,6 +9,8 @@ from campaigns.models import (
     CheckedAddress,
     CompetitorNote,
     Contact,
+    Gathering,
+    Invitation,
     MarketingEvent,
     Milestone,
     OutreachStep,
@@ -100,6 +102,10 @@ def routes(Route) -> dict:  # noqa: N803 - the class of tests/routes.py
         "campaigns:win_claim": Route("win.note", "post", "win"),
         "campaigns:phone_list": Route("win.note", of="season"),
         "campaigns:report": Route(season, of="season"),
+        "campaigns:gatherings": Route("gathering.view"),
+        "campaigns:gathering": Route("gathering.view", of="gathering"),
+        "campaigns:gathering_act": Route("gathering.plan", "post", "gathering_act"),
+        "campaigns:invitation": Route("gathering.note", "post", "invitation"),
         "campaigns:named": Route("order.named"),
         "campaigns:for_customer": Route("order.view", of="card_customer"),
         "complaints:naming": Route("complaint.view"),
@@ -225,7 +231,14 @@ def _later(where, season, order, customer, boss) -> dict:
     event = MarketingEvent.objects.create(
         season=season, office=where, name="x", day=day
     )
+    gathering = Gathering.objects.create(
+        office=where, kind="forum", name="x", day=day, place="x"
+    )
+    guest = Invitation.objects.create(gathering=gathering, customer=customer)
     return {
+        "gathering": {"pk": gathering.pk},
+        "gathering_act": {"pk": gathering.pk, "act": "invite"},
+        "invitation": {"pk": guest.pk},
         "cards_act": {"pk": order.pk, "act": "check"},
         "print_run": {"pk": run.pk},
         "print_run_act": {"pk": run.pk, "act": "hand"},
@@ -258,6 +271,8 @@ MISSING = {
         [
             *("card_order", "stage", "card_error", "print_run", "prize_card"),
             *(
+                "gathering",
+                "invitation",
                 "card_customer",
                 "address",
                 "win",
@@ -270,6 +285,7 @@ MISSING = {
         {"pk": 99999999},
     ),
     "card_order_act": {"pk": 99999999, "act": "drop"},
+    "gathering_act": {"pk": 99999999, "act": "invite"},
     "cards_act": {"pk": 99999999, "act": "check"},
     "print_run_act": {"pk": 99999999, "act": "hand"},
     "campaign_act": {"pk": 99999999, "act": "step"},

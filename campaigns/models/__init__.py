@@ -9,6 +9,7 @@ from campaigns.models.cards import (
     VirtualCheck,
 )
 from campaigns.models.draws import PrizeDraw, PrizeLevel, Win, WinningNumber
+from campaigns.models.gatherings import Gathering, Invitation, Offer
 from campaigns.models.orders import (
     CardOrder,
     CardProduct,
@@ -43,6 +44,9 @@ from campaigns.models.review import (
 from campaigns.models.seasons import Season, SeasonMember
 
 __all__ = [
+    "Offer",
+    "Invitation",
+    "Gathering",
     "Touch",
     "StepVariant",
     "OutreachStep",

@@ -157,6 +157,9 @@ CAPABILITIES: dict[str, set[Role]] = {
     "campaign.view": {M, S, P},
     "campaign.plan": {S, P},
     "touch.do": {M, S},  # calls and letters of outreach
+    "gathering.view": {M, S, P},
+    "gathering.plan": {S, P},  # forums and offers
+    "gathering.note": {M, S},
     "address.judge": {H, S},  # what a section says of an address before it is printed
     "print.run": {M, S},
     "card.reveal": {M, S},  # a prize code is a bearer's right

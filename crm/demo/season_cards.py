@@ -3,14 +3,25 @@
 from datetime import date, timedelta
 from random import Random
 
-from django.utils.timezone import now
+from django.utils.timezone import localdate, now
 
-from campaigns import addressing, events, files, outreach, printing, prizes, stepping
+from campaigns import (
+    addressing,
+    events,
+    files,
+    gatherings,
+    outreach,
+    printing,
+    prizes,
+    stepping,
+)
 from campaigns.models import (
     Campaign,
     CardOrder,
     CardProduct,
+    Gathering,
     MarketingEvent,
+    Offer,
     OutreachStep,
     PrizeDraw,
     PrizeLevel,
@@ -162,6 +173,37 @@ def current(rng: Random, season: Season, users: dict[str, User]) -> None:
         event.save(update_fields=["industry"])
         events.add(event, list(events.found(event)[:8]), by=planner)
     _campaigns(season, users)
+    _gatherings(season, users)
+
+
+def _gatherings(season: Season, users: dict[str, User]) -> None:
+    """A forum that was held, a show to come, an offer for key customers."""
+    boss, manager = users["supervisor.wuhan"], users["manager.wuhan"]
+    office, today = boss.postings.get().office, localdate()
+    held = Gathering(
+        office=office, kind="forum", name="贺卡客户座谈会", place="市局二楼会议室"
+    )
+    held.day, held.agenda = today - timedelta(days=20), "上季效果、今年样品、名址核对"
+    gatherings.keep(held, by=boss)
+    guests = Customer.objects.filter(manager=manager, kind="corporate").order_by("pk")[
+        :12
+    ]
+    for number, customer in enumerate(guests):
+        gatherings.invite(held, by=boss, customer=customer)
+        guest = held.invitations.get(customer=customer)
+        said = "希望提前看样张" if number % 4 == 0 else ""
+        gatherings.note(guest, by=boss, answer="comes", came=number % 5 != 0, said=said)
+    minutes = "与会客户肯定虚拟投递；建议样张提前一个月、余卡可折抵。"
+    gatherings.hold(held, by=boss, minutes=minutes, adjusted="春节前增加一次电话问候")
+    show = Gathering(
+        office=office, kind="show", name="贺卡样品展", place="江汉路邮政大厅"
+    )
+    show.day = today + timedelta(days=12)
+    gatherings.keep(show, by=boss)
+    offer = Offer(office=office, name="老客户早订优惠", words="十二月十日前签约九五折")
+    offer.segment, offer.first_day = "contract", today - timedelta(days=10)
+    offer.last_day = today + timedelta(days=30)
+    gatherings.keep_offer(offer, by=boss)
 
 
 def _campaigns(season: Season, users: dict[str, User]) -> None:
