@@ -1,6 +1,9 @@
 # One image for web, worker and beat; docker-compose.yml says which command runs.
 FROM python:3.11-slim-bookworm
 RUN useradd --system --create-home --uid 10001 crm
+# Letters and labels are set in Chinese.
+RUN apt-get update && apt-get install -y --no-install-recommends fonts-noto-cjk \
+    && rm -rf /var/lib/apt/lists/*
 WORKDIR /app
 COPY requirements.txt .
 RUN pip install --no-cache-dir --require-hashes -r requirements.txt

@@ -7,6 +7,7 @@ from axe_playwright_python.sync_playwright import Axe
 from django.db import transaction
 from django.utils.timezone import localdate, now
 
+from campaigns.models import PrizeDraw
 from complaints.calls import open_call
 from complaints.models import Complaint
 from crm.jobs.running import run_inline
@@ -40,11 +41,41 @@ from delivery.quality import (
 from delivery.surveys import answer
 from delivery.visit_log import log
 from tests import factories as make
+from tests import routes_campaigns
 from tests.browser.conftest import sign_in
 
 pytestmark = [pytest.mark.browser_all, pytest.mark.timeout(300)]
 PAGES = {
     "chen": [
+        "/season/",
+        "/season/{season}/",
+        "/season/{season}/edit/",
+        "/season/{season}/customers/?group=new",
+        "/season/{season}/customers/{pk}/",
+        "/season/{season}/plan/",
+        "/season/{season}/groups/{group}/",
+        "/season/{season}/documents/{document}/",
+        "/season/{season}/review/",
+        "/season/{season}/orders/",
+        "/season/{season}/orders/new/",
+        "/season/orders/{card_order}/",
+        "/season/orders/{card_order}/cards/",
+        "/season/runs/{print_run}/",
+        "/season/{season}/outreach/",
+        "/season/outreach/{campaign}/",
+        "/season/outreach/{campaign}/contacts/",
+        "/season/{season}/draw/",
+        "/season/{season}/draw/wins/",
+        "/season/{season}/report/",
+        "/season/production/",
+        "/season/products/",
+        "/season/products/new/",
+        "/season/addresses/",
+        "/season/calls/",
+        "/season/events/",
+        "/season/gatherings/{gathering}/",
+        "/season/events/{event}/",
+        "/prizes/",
         "/kpi/board/",
         "/complaints/",
         "/complaints/new/",
@@ -281,6 +312,21 @@ def quality(place) -> dict[str, object]:
     }
 
 
+def card_season(place, customer) -> dict[str, object]:
+    """A season with all that hangs on it, its draw matched."""
+    made = routes_campaigns.things(place.wuhan, customer, place.chen)
+    PrizeDraw.objects.update(matched_at=now())
+    found = {
+        name: made[name]["pk"]
+        for name in (*("card_order", "print_run", "campaign", "gathering", "event"),)
+    }
+    return found | {
+        "season": made["season"]["code"],
+        "group": made["season_group"]["pk"],
+        "document": made["season_document"]["pk"],
+    }
+
+
 @pytest.mark.parametrize("width", [1440, 390])
 @pytest.mark.parametrize(("theme", "language"), [("light", "zh-hans"), ("dark", "en")])
 def test_pages_are_accessible_and_fit(site, place, width, theme, language):
@@ -303,6 +349,7 @@ def test_pages_are_accessible_and_fit(site, place, width, theme, language):
         "call": open_call(by=place.chen, office=place.wuhan).token,
         **visits(place, customer),
         **quality(place),
+        **card_season(place, customer),
     }
     make.judged(customer)
     site.set_viewport_size({"width": width, "height": 900})
