@@ -8,7 +8,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_POST
 
 from campaigns import gatherings as service
@@ -84,7 +84,7 @@ class InviteForm(forms.Form):
 
 class MinutesForm(forms.Form):
     minutes = forms.CharField(
-        label=gettext_lazy("Minutes"),
+        label=pgettext_lazy("meeting", "Minutes"),
         max_length=8000,
         widget=forms.Textarea(attrs={"rows": 8}),
     )
