@@ -58,6 +58,17 @@ def choose_list(order: CardOrder, listed: RecipientList, *, by: User) -> CardOrd
     return row
 
 
+def held_list(order: CardOrder) -> RecipientList:
+    """The order's list, locked. Refused("list.none"), ("list.closed") once its agreement is
+    over."""
+    if order.recipients is None:
+        raise Refused("list.none", _("Choose the recipient list first."))
+    listed = recipients.locked(order.recipients)
+    if listed.is_past_end:
+        raise Refused("list.closed", _("The agreement on this list has ended."))
+    return listed
+
+
 @transaction.atomic
 def deliver_virtually(order: CardOrder, *, by: User | None) -> VirtualCheck:
     """Check all present addresses of the order's list. Refused("list.none"), ("list.empty").
@@ -66,10 +77,7 @@ def deliver_virtually(order: CardOrder, *, by: User | None) -> VirtualCheck:
     """
     row = orders.locked(order, State.OFFER, State.CONTRACT)
     require(by, "order.keep", row.customer.office)
-    listed = row.recipients
-    if listed is None:
-        raise Refused("list.none", _("Choose the recipient list first."))
-    recipients.locked(listed)
+    listed = held_list(row)
     check = VirtualCheck.objects.create(
         order=row, recipient_list=listed, version=listed.version, made_by=by
     )

@@ -6,14 +6,17 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Coalesce
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
+from campaigns import files, seasons
 from campaigns.models import (
     Campaign,
     CardOrder,
     Contact,
     OutreachStep,
+    PrintFile,
     Touch,
 )
 from crm.access.capabilities import require
@@ -24,6 +27,7 @@ from crm.notify.models import Message
 from delivery.quality.rates import Share
 
 State, Way, Outcome = Campaign.State, OutreachStep.Way, Touch.Outcome
+LETTERS = 1000  # of one file
 CALLS = 3  # attempts of a call before nobody was reached
 
 
@@ -51,12 +55,13 @@ def called(touch: Touch, *, by: User, result: str) -> Touch:
     Refused("touch.done") once somebody has noted it.
     """
     rows = Touch.objects.select_for_update(of=("self",)).select_related(
-        "contact__customer__office", "step"
+        "contact__customer__office", "step__campaign__season"
     )
     row = rows.get(pk=touch.pk)
     customer = row.contact.customer
     require(by, "touch.do", customer.office)
-    if row.outcome != Outcome.OPEN:
+    seasons.locked(row.step.campaign.season)
+    if row.outcome != Outcome.OPEN or (row.due_at and row.due_at > now()):
         raise Refused("touch.done", _("Somebody has noted this call already."))
     row.attempts += 1
     row.done_by = by
@@ -87,6 +92,7 @@ def answered(contact: Contact, *, by: User, answer: str) -> Contact:
     )
     row = rows.get(pk=contact.pk)
     require(by, "touch.do", row.customer.office)
+    seasons.locked(row.campaign.season)
     _answer(row, answer)
     last = row.touches.order_by("-at", "-pk").first()
     if last and last.outcome in (Outcome.SENT, Outcome.OPEN):
@@ -109,14 +115,23 @@ def _answer(contact: Contact, answer: str) -> None:
 
 
 @transaction.atomic
-def printed(touches: QuerySet[Touch], *, by: User) -> int:
-    """Letters that were printed and posted; how many."""
-    rows = list(touches.select_for_update(of=("self",)).filter(outcome=Outcome.OPEN))
-    Touch.objects.filter(pk__in=[row.pk for row in rows]).update(
-        outcome=Outcome.SENT, done_by=by
+def print_letters(user: User) -> int:
+    """Have the letters that wait for `user` made into one file, and count them as posted;
+    how many. RACE: marked under lock first, so that twice is once."""
+    rows = open_touches(user, Way.LETTER).order_by("pk")
+    first = rows.first()
+    if first is None:
+        return 0
+    season = first.step.campaign.season
+    mine = Touch.objects.select_for_update().filter(
+        pk__in=rows.filter(step__campaign__season=season).values("pk"),
+        outcome=Outcome.OPEN,
     )
-    audit.record(by, "outreach.letters", details={"n": len(rows)})
-    return len(rows)
+    ids = list(mine.order_by("pk").values_list("pk", flat=True)[:LETTERS])
+    if ids:
+        Touch.objects.filter(pk__in=ids).update(outcome=Outcome.SENT, done_by=user)
+        files.ask(season, PrintFile.Kind.MAILING, {"touches": ids}, by=user)
+    return len(ids)
 
 
 # --- what it came to ------------------------------------------------------------------------------
@@ -140,10 +155,13 @@ def step_figures(campaign: Campaign) -> list[StepFigures]:
     """Each step: to whom, handed over, stopped at the gate; answers and orders of those it
     reached. Two queries."""
     S = Message.State
-    later = CardOrder.objects.valid().filter(
+    orders = CardOrder.objects.valid().annotate(
+        ordered=Coalesce("contracted_at", "made_at")
+    )
+    later = orders.filter(
         season=campaign.season,
         customer=OuterRef("contact__customer"),
-        made_at__gt=OuterRef("at"),
+        ordered__gt=OuterRef("at"),
     )
     rows = Touch.objects.filter(step__campaign=campaign).annotate(bought=Exists(later))
     gone = Q(outcome=Outcome.SENT) & (Q(message=None) | Q(message__state=S.SENT))
@@ -168,23 +186,23 @@ def step_figures(campaign: Campaign) -> list[StepFigures]:
             orders=Count("pk", filter=reached & Q(bought=True)),
         )
     }
-    found = []
-    for step in campaign.steps.all():
-        one: dict[str, Any] = dict(sums.get(step.pk, {}))
-        sent = one.get("sent", 0)
-        found.append(
-            StepFigures(
-                step,
-                one.get("touched", 0),
-                sent,
-                one.get("waiting", 0),
-                one.get("suppressed", 0),
-                one.get("refused", 0),
-                Share(one.get("answers", 0), sent),
-                Share(one.get("orders", 0), sent),
-            )
-        )
-    return found
+    return [
+        _figures(step, dict(sums.get(step.pk, {}))) for step in campaign.steps.all()
+    ]
+
+
+def _figures(step: OutreachStep, one: dict[str, Any]) -> StepFigures:
+    sent = one.get("sent", 0)
+    return StepFigures(
+        step,
+        one.get("touched", 0),
+        sent,
+        one.get("waiting", 0),
+        one.get("suppressed", 0),
+        one.get("refused", 0),
+        Share(one.get("answers", 0), sent),
+        Share(one.get("orders", 0), sent),
+    )
 
 
 def state_counts(campaign: Campaign) -> dict[str, int]:

@@ -151,7 +151,9 @@ class OrderOut(serializers.ModelSerializer):
 
 
 class PiecesIn(StrictSerializer):
-    pieces = serializers.IntegerField(min_value=0, required=False)
+    pieces = serializers.IntegerField(
+        min_value=0, max_value=100_000_000, required=False
+    )
 
 
 class OrderViewSet(viewsets.GenericViewSet):
@@ -209,10 +211,9 @@ class OrderViewSet(viewsets.GenericViewSet):
     )
     def stage(self, request: Request, pk: str, name: str, what: str) -> Response:
         """Begin or finish a stage by its name. Twice is once."""
-        order = get_object_or_404(self.get_queryset(), pk=pk)
         row = get_object_or_404(
             OrderStage.objects.visible_to(request.user),  # type: ignore[arg-type]
-            order=order,
+            order=pk,
             stage=name,
         )
         given = PiecesIn(data=request.data)

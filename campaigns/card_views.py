@@ -20,7 +20,7 @@ from campaigns.models import (
 )
 from campaigns.order_views import visible
 from campaigns.season_views import frame_of
-from crm.access.capabilities import AuthedRequest, may, needs
+from crm.access.capabilities import AuthedRequest, may, needs, require
 from crm.access.once import once
 from crm.audit import services as audit
 from crm.errors import Refused
@@ -67,7 +67,9 @@ def _page(request: AuthedRequest, row: CardOrder, **bound: Any) -> HttpResponse:
 @needs("print.run")
 def cards(request: AuthedRequest, pk: int) -> HttpResponse:
     """An order's recipients, what virtual delivery says, its print runs and their files."""
-    return _page(request, _order(request, pk))
+    row = _order(request, pk)
+    require(request.user, "print.run", row.customer.office)
+    return _page(request, row)
 
 
 @require_POST
@@ -128,6 +130,7 @@ def _run(request: AuthedRequest, pk: int) -> PrintRun:
 def run(request: AuthedRequest, pk: int) -> HttpResponse:
     """The cards of a run: codes masked, whom each went to."""
     row = _run(request, pk)
+    require(request.user, "print.run", row.order.customer.office)
     rows = PrizeCard.objects.filter(run=row).select_related("recipient")
     page = keyset_page(rows, ["number", "pk"], request.GET.get("after", ""))
     for one in page.rows:

@@ -10,7 +10,7 @@ from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from campaigns import files, prizes
+from campaigns import prizes, winners
 from campaigns.card_forms import (
     ClaimForm,
     DrawForm,
@@ -62,8 +62,8 @@ def _page(request: AuthedRequest, season: Season, **bound: Any) -> HttpResponse:
         "levels": levels,
         "forms": forms | bound,
         "may_enter": may_enter,
-        "cards": prizes.cards_of(season),
-        "figures": prizes.figures(wins, season),
+        "cards": winners.cards_of(season),
+        "figures": winners.figures(wins, season),
         "may_wins": may(user, "win.view"),
         "followers": season.followers.exists(),
     }
@@ -108,7 +108,8 @@ def level_add(request: AuthedRequest, code: str) -> HttpResponse:
         try:
             return redirect(once(request, act))
         except Refused as refusal:
-            form.add_error("digits", str(refusal))
+            name = refusal.code.partition(".")[2]
+            form.add_error(name if name in form.fields else None, str(refusal))
     return _page(request, season, level=form)
 
 
@@ -155,7 +156,7 @@ def match(request: AuthedRequest, code: str) -> HttpResponse:
 
 
 def _wins(request: AuthedRequest, season: Season, which: str) -> Any:
-    rows = prizes.wins_of(season, request.user)
+    rows = winners.wins_of(season, request.user)
     narrowed = {
         "recipient": {"recipient_told": None},
         "customer": {"customer_told": None},
@@ -199,7 +200,7 @@ def wins(request: AuthedRequest, code: str) -> HttpResponse:
 def wins_told(request: AuthedRequest, code: str) -> HttpResponse:
     """Letters for the ticked wins, or the word that they were called."""
     season = season_of(request, code)
-    seen = Win.objects.visible_to(request.user).filter(level__draw__season=season)
+    seen = winners.told_by(request.user).filter(level__draw__season=season)
     form = ToldForm(request.POST, wins=seen)
     if not form.is_valid():
         messages.error(request, _("Tick the winning cards first."))
@@ -207,11 +208,8 @@ def wins_told(request: AuthedRequest, code: str) -> HttpResponse:
     typed = form.cleaned_data
     picked = seen.filter(pk__in=[row.pk for row in typed["wins"]])
     try:
-        if typed["way"] == Win.Way.LETTER:
-            params = {"wins": [row.pk for row in picked], "whom": typed["whom"]}
-            files.ask(season, PrintFile.Kind.NOTICES, params, by=request.user)
-        number = prizes.told(
-            picked, by=request.user, whom=typed["whom"], way=typed["way"]
+        number = winners.inform(
+            season, picked, by=request.user, whom=typed["whom"], way=typed["way"]
         )
         messages.success(request, _("%(n)s noted as told today.") % {"n": number})
     except Refused as refusal:
@@ -228,7 +226,7 @@ def win_claim(request: AuthedRequest, pk: int) -> HttpResponse:
     form = ClaimForm(request.POST)
     try:
         if form.is_valid():
-            prizes.claim(row, by=request.user, on=form.cleaned_data["on"])
+            winners.claim(row, by=request.user, on=form.cleaned_data["on"])
             messages.success(request, _("Kept."))
         else:
             messages.error(request, next(iter(form.errors.values()))[0])
@@ -241,7 +239,9 @@ def win_claim(request: AuthedRequest, pk: int) -> HttpResponse:
 def phone_list(request: AuthedRequest, code: str) -> HttpResponse:
     """Whom to call about prizes, as CSV: recipients and senders with their numbers."""
     season = season_of(request, code)
-    rows = _wins(request, season, "open").order_by("customer", "rank")[:2000]
+    mine = winners.told_by(request.user).values("pk")
+    rows = _wins(request, season, "open").filter(pk__in=mine)
+    rows = rows.order_by("customer", "rank")[:2000]
 
     def lines() -> Any:
         yield [
@@ -264,7 +264,7 @@ def phone_list(request: AuthedRequest, code: str) -> HttpResponse:
                 phone.number_for(request.user) if phone else "",
             ]
 
-    prizes.note_phone_list(season, by=request.user)
+    winners.note_phone_list(season, by=request.user)
     return csv_answer(lines(), f"prizes-{season.code}.csv")
 
 

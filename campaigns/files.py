@@ -10,12 +10,21 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.module_loading import import_string
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
-from campaigns.models import PrintFile, PrintRun, PrizeCard, Season
+from campaigns.models import (
+    Invitation,
+    PilotFinding,
+    PrintFile,
+    PrintRun,
+    PrizeCard,
+    Season,
+    SeasonMember,
+)
 from crm import text
 from crm.access.capabilities import require
 from crm.access.models import User
@@ -25,6 +34,7 @@ from crm.fields import decrypt_bytes, encrypt_bytes
 from crm.jobs.models import Job
 from crm.jobs.services import enqueue
 from crm.notify.services import HOUSE_LANGUAGE
+from customers.models import Customer, RecipientList
 
 Kind, State = PrintFile.Kind, PrintFile.State
 PART = 5_000  # cards a file
@@ -143,8 +153,32 @@ def fetch(row: PrintFile, *, by: User) -> bytes:
 
 def forget_step(job: Job) -> bool:
     """Job, each night: files go after a month."""
-    old = PrintFile.objects.filter(state=State.READY, asked_at__lt=now() - KEPT)
-    for row in old:
-        row.path.unlink(missing_ok=True)
-    old.update(state=State.GONE, size=0)
+    _drop(PrintFile.objects.filter(state=State.READY, asked_at__lt=now() - KEPT))
     return True
+
+
+def _drop(rows: QuerySet[PrintFile]) -> None:
+    for row in rows:
+        row.path.unlink(missing_ok=True)
+    rows.update(state=State.GONE, size=0)
+
+
+def forget_list(listed: RecipientList) -> None:
+    """A recipient list is destroyed: so are the files with its names, and the notices."""
+    runs = PrintRun.objects.filter(order__recipients=listed)
+    _drop(PrintFile.objects.filter(run__in=runs))
+    seasons = runs.values("order__season")
+    _drop(PrintFile.objects.filter(kind=Kind.NOTICES, season__in=seasons))
+
+
+def forget_customer(customer: Customer) -> None:
+    """A customer is erased: what was written of it in seasons goes, and letters to it; the
+    orders' figures stay."""
+    SeasonMember.objects.filter(customer=customer).update(
+        lost_note="", proposal="", is_settled=False, effect="", finding="", carried=""
+    )
+    Invitation.objects.filter(customer=customer).update(said="")
+    PilotFinding.objects.filter(user__customer=customer).update(words="", done="")
+    seasons = SeasonMember.objects.filter(customer=customer).values("season")
+    kinds = [Kind.NOTICES, Kind.MAILING]
+    _drop(PrintFile.objects.filter(kind__in=kinds, season__in=seasons))

@@ -54,6 +54,7 @@ class CustomerField(forms.CharField):
         facts = {"label": gettext_lazy("Customer's number"), "max_length": 40} | facts
         super().__init__(**facts)
         self.by: User | None = None
+        self.kept: Customer | None = None  # whom the page is about already
 
     def clean(self, value: Any) -> Any:
         code = super().clean(value)
@@ -62,10 +63,17 @@ class CustomerField(forms.CharField):
         rows = (
             Customer.objects.visible_to(self.by) if self.by else Customer.objects.none()
         )
-        found = rows.select_related("office").filter(code=code).first()
-        if found is None:
+        if self.kept and self.kept.code == code:
+            return self.kept
+        found = list(rows.select_related("office").filter(code=code)[:2])
+        if not found:
             raise forms.ValidationError(_("No customer of yours has this number."))
-        return found
+        if len(found) > 1:
+            message = _(
+                "Several offices have a customer of this number: begin at its page."
+            )
+            raise forms.ValidationError(message)
+        return found[0]
 
 
 class SeasonForm(forms.ModelForm):

@@ -7,6 +7,7 @@ from datetime import date
 
 from django.db import transaction
 from django.db.models import Count, Q, QuerySet
+from django.http import Http404
 from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
 
@@ -59,10 +60,16 @@ def invite(
     if customer:
         found = Customer.objects.visible_to(by).filter(pk=customer.pk)
     elif view:
-        found = selection(by, view.query)
+        try:
+            found = selection(by, view.query)
+        except Http404:  # it names an office that is not the reader's
+            found = Customer.objects.none()
     found = found.filter(office__path__startswith=row.office.path, erased_at=None)
+    found = found.exclude(pk__in=row.invitations.values("customer"))
+    if customer and row.invitations.filter(customer=customer).exists():
+        return 0
     ids = list(found.order_by("pk").values_list("pk", flat=True)[: MOST + 1])
-    if not ids:
+    if not ids and not row.invitations.exists():
         raise Refused("gathering.nobody", _("Nobody of this office is meant by that."))
     before = row.invitations.count()
     if len(ids) + before > MOST:

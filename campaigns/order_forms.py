@@ -3,7 +3,7 @@
 from typing import Any
 
 from django import forms
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
@@ -22,6 +22,7 @@ from campaigns.models import (
 )
 from crm.access.models import User
 from crm.org.models import Office
+from customers.models import Customer
 from delivery.quality.forms import bounded, day
 from delivery.visit_forms import DAY
 
@@ -41,7 +42,15 @@ class OfferForm(forms.ModelForm):
             "posting_on": gettext_lazy("Empty: the season's main posting day."),
         }
 
-    def __init__(self, data: Any, *, season: Season, by: User, **facts: Any) -> None:
+    def __init__(
+        self,
+        data: Any,
+        *,
+        season: Season,
+        by: User,
+        about: Customer | None = None,
+        **facts: Any,
+    ) -> None:
         super().__init__(data, **facts)
         self.instance.season = season
         self.fields["customer"].by = by
@@ -50,11 +59,21 @@ class OfferForm(forms.ModelForm):
             pk__in=[row.pk for row in offered]
         )
         self.fields["product"].required = True
-        self.fields["pieces"].validators.append(MinValueValidator(1))
+        self.fields["pieces"].validators += [
+            MinValueValidator(1),
+            MaxValueValidator(10_000_000),
+        ]
+        for name in ("price", "cost"):
+            self.fields[name].validators.append(MinValueValidator(0))
+        self.fields["price"].validators.append(MaxValueValidator(1_000))
         self.fields["cost"].required = False
         bounded(self, "ordered_on", "valid_until", "posting_on")
+        known = self.instance.customer if self.instance.pk else about
+        if known:
+            self.initial["customer"] = known.code
+            self.fields["customer"].kept = known
         if self.instance.pk:
-            self.initial["customer"] = self.instance.customer.code
+            self.fields["customer"].disabled = True
         else:
             self.initial.setdefault("ordered_on", localdate())
 

@@ -163,7 +163,8 @@ def likeness(office: Office, lines: list[list], columns: list[str]) -> float:
 def revert(run: Run, place: int) -> int | None:
     """Take the orders of a file back, then the customers that it made and nobody has used
     since."""
-    CardOrder.objects.filter(source_id=run.source_id).delete()
+    rows = CardOrder.objects.filter(source_id=run.source_id)
+    rows.exclude(season__state=Season.State.CLOSED).delete()  # those stay as they were
     take_back_customers(run.batch_id)
     return None
 

@@ -94,8 +94,8 @@ def order_new(request: AuthedRequest, code: str) -> HttpResponse:
     about = CustomerOnly(
         request.GET, customers=Customer.objects.visible_to(request.user)
     )
-    known = about.cleaned_data["customer"].code if about.is_valid() else ""
-    form = OfferForm(sent, season=season, by=request.user, initial={"customer": known})
+    known = about.cleaned_data["customer"] if about.is_valid() else None
+    form = OfferForm(sent, season=season, by=request.user, about=known)
     if sent is not None and form.is_valid():
         draft = form.save(commit=False)
         try:
@@ -252,14 +252,27 @@ def stage_list(request: AuthedRequest) -> HttpResponse:
     )
     if request.GET.get("mine"):
         rows = rows.filter(owner=request.user)
-    rows = rows.select_related("order__season", "order__customer", "office", "owner")
+    rows = rows.select_related(
+        "order__season", "order__customer__office", "office", "owner"
+    )
     page = keyset_page(rows, ["due_on", "pk"], request.GET.get("after", ""))
     today = localdate()
+    orders = [row.order_id for row in page.rows]
+    seen = set(visible(request).filter(pk__in=orders).values_list("pk", flat=True))
     for row in page.rows:
         row.is_late = row.due_on < today
         row.shown = row.order.customer.name_for(request.user)
+        row.opens = row.order_id in seen
+        row.may_do = pipeline.may_do(request.user, row)
     context = {"page": page, "is_mine": bool(request.GET.get("mine"))}
     return render(request, "campaigns/stages.html", context)
+
+
+def _back(request: AuthedRequest, stage: OrderStage) -> HttpResponse:
+    """The order's page, or, for a unit that sees no more than its stage, its list."""
+    if visible(request).filter(pk=stage.order_id).exists():
+        return redirect(stage.order)
+    return redirect("campaigns:stages")
 
 
 def _stage(request: AuthedRequest, pk: int) -> OrderStage:
@@ -277,13 +290,13 @@ def stage_act(request: AuthedRequest, pk: int) -> HttpResponse:
     form = PiecesForm(request.POST)
     if not form.is_valid():
         messages.error(request, _("Give a whole number of pieces."))
-        return redirect(row.order)
+        return _back(request, row)
     act = pipeline.begin if "begin" in request.POST else pipeline.finish
     try:
         act(row, by=request.user, pieces=form.cleaned_data["pieces"])
     except Refused as refusal:
         messages.error(request, str(refusal))
-    return redirect(row.order)
+    return _back(request, row)
 
 
 @needs("stage.do")
@@ -296,7 +309,7 @@ def stage(request: AuthedRequest, pk: int) -> HttpResponse:
         try:
             pipeline.give(row, by=request.user, **form.cleaned_data)
             messages.success(request, _("Saved."))
-            return redirect(row.order)
+            return _back(request, row)
         except Refused as refusal:
             form.add_error(None, str(refusal))
     context = frame_of(request, row.order.season, "orders") | {
@@ -342,7 +355,7 @@ def error_settle(request: AuthedRequest, pk: int) -> HttpResponse:
         pipeline.settle(row, by=request.user)
     except Refused as refusal:
         messages.error(request, str(refusal))
-    return redirect(row.stage.order)
+    return _back(request, row.stage)
 
 
 # --- products ------------------------------------------------------------------------------------

@@ -54,7 +54,10 @@ def offer(order: CardOrder, *, by: User) -> CardOrder:
     if customer.merged_into_id or customer.erased_at:
         raise Refused("order.customer", _("This record is merged or erased."))
     if order.pk:
-        locked(order, State.OFFER)
+        old = locked(order, State.OFFER)
+        if old.customer_id != customer.pk:
+            message = _("An offer stays with its customer: make another one.")
+            raise Refused("order.customer", message)
     else:
         order.made_by, order.state = by, State.OFFER
         order.ordered_on = order.ordered_on or localdate()
@@ -105,6 +108,7 @@ def contract(order: CardOrder, *, by: User, number: str, on: date) -> CardOrder:
     if row.valid_until and row.valid_until < on:
         raise Refused("order.expired", _("The offer has expired: make it anew."))
     row.contract_number, row.contracted_on, row.state = number, on, State.CONTRACT
+    row.contracted_at = now()
     row.ordered_on = on
     if not row.season.has_day(on):
         raise Refused("order.days", _("This day lies outside the season."))
@@ -144,7 +148,7 @@ def drop(order: CardOrder, *, by: User, reason: str) -> CardOrder:
         raise Refused("order.printed", message)
     row.state, row.reason = State.DROPPED, reason
     row.save(update_fields=["state", "reason"])
-    row.stages.filter(done_at=None).delete()
+    row.stages.filter(done_at=None, errors=None).delete()  # complaints may name errors
     audit.record(
         by, "order.dropped", row, office=row.customer.office, details={"why": reason}
     )

@@ -7,8 +7,10 @@ customer), re-entry said openly, consent and caps at the last gate.
 from datetime import timedelta
 from typing import Any
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connection, transaction
 from django.db.models import Max, QuerySet
+from django.http import Http404
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
@@ -21,7 +23,7 @@ from campaigns.models import (
     SeasonMember,
     StepVariant,
 )
-from crm.access.capabilities import require
+from crm.access.capabilities import may, require
 from crm.access.models import User
 from crm.audit import services as audit
 from crm.errors import Refused
@@ -30,6 +32,7 @@ from crm.jobs.services import enqueue
 from customers.listing import selection
 from customers.models import (
     Customer,
+    SavedView,
 )
 
 State = Campaign.State
@@ -57,6 +60,12 @@ def keep(campaign: Campaign, *, by: User) -> Campaign:
         raise Refused("campaign.office", message)
     if campaign.pk:
         locked(campaign, State.DRAFT)
+    for view in (campaign.view, campaign.without):
+        if view and not may(by, "customer.view", campaign.office):
+            message = _("A saved view lists customers, which you do not see yourself.")
+            raise Refused("campaign.view", message)
+        if view:
+            _selected(by, view)
     campaign.made_by = by
     campaign.save()
     audit.record(by, "campaign.kept", campaign, office=campaign.office)
@@ -105,6 +114,16 @@ def drop_step(step: OutreachStep, *, by: User) -> None:
 # --- whom --------------------------------------------------------------------------------------
 
 
+def _selected(by: User, view: SavedView) -> QuerySet[Customer]:
+    """What a saved view names for `by`. Refused("campaign.view") for one that is wrong by
+    now."""
+    try:
+        return selection(by, view.query)
+    except Http404 as error:
+        message = _("The saved view “%(name)s” names an office that is not yours.")
+        raise Refused("campaign.view", message % {"name": view.name}) from error
+
+
 def chosen(campaign: Campaign) -> QuerySet[Customer]:
     """The customers that a campaign's words name, among those that its maker may choose
     from: planners from all of the office, others from what they see."""
@@ -116,7 +135,7 @@ def chosen(campaign: Campaign) -> QuerySet[Customer]:
     everybody = everybody.filter(office__path__startswith=campaign.office.path)
     season = campaign.season
     if campaign.whom == Campaign.Whom.VIEW:
-        seen = selection(by, campaign.view.query) if campaign.view else everybody.none()
+        seen = _selected(by, campaign.view) if campaign.view else everybody.none()
         inside = {"office__path__startswith": campaign.office.path}
         rows = seen.filter(merged_into=None, erased_at=None, **inside)
     elif campaign.whom == Campaign.Whom.PROSPECTS:
@@ -125,7 +144,7 @@ def chosen(campaign: Campaign) -> QuerySet[Customer]:
     else:
         rows = figures.group_of(everybody, campaign.whom, season)
     if campaign.without:
-        out = selection(by, campaign.without.query).order_by().values("pk")
+        out = _selected(by, campaign.without).order_by().values("pk")
         rows = rows.exclude(pk__in=out)
     return rows
 
@@ -217,7 +236,10 @@ def gather_step(job: Job) -> bool:
 def gather(campaign: Campaign, after: int, until: int) -> int:
     """Take in the chosen customers of a range of ids; how many. One statement."""
     rows = chosen(campaign).filter(pk__gt=after, pk__lte=until).order_by()
-    sql, params = rows.values("pk").query.sql_with_params()
+    try:
+        sql, params = rows.values("pk").query.sql_with_params()
+    except EmptyResultSet:  # a view that was dropped, a maker who left
+        return 0
     at = now()
     statement = GATHER.replace("CHOSEN", sql)
     if campaign.again_days is None:

@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from campaigns import answering, events, files, outreach
+from campaigns import answering, events, outreach
 from campaigns.forms import EventForm
 from campaigns.models import (
     Campaign,
@@ -17,7 +17,6 @@ from campaigns.models import (
     MarketingEvent,
     OutreachStep,
     PrintFile,
-    Season,
     StepVariant,
     Touch,
 )
@@ -114,12 +113,19 @@ def _page(request: AuthedRequest, row: Campaign, **bound: Any) -> HttpResponse:
         "forms": forms | bound,
         "may_start": may_plan,
         "is_draft": is_draft,
-        "expected": outreach.chosen(row).count() if is_draft and row.made_by else None,
+        "expected": _expected(row) if is_draft else None,
         "may_touch": may(request.user, "touch.do"),
     }
     return render(
         request, "campaigns/campaign.html", context, status=422 if bound else 200
     )
+
+
+def _expected(row: Campaign) -> int:
+    try:
+        return outreach.chosen(row).count()
+    except Refused:  # its saved view is wrong by now: starting says so
+        return 0
 
 
 @needs("campaign.view")
@@ -256,17 +262,10 @@ def call_done(request: AuthedRequest, pk: int) -> HttpResponse:
 @needs("touch.do")
 def letters(request: AuthedRequest) -> HttpResponse:
     """Print the letters that wait: one file, and they count as posted."""
-    rows = answering.open_touches(request.user, Way.LETTER)
-    first = rows.order_by("pk").first()
-    if first is None:
+    if answering.print_letters(request.user):
+        messages.success(request, _("A worker makes it: load the page again shortly."))
+    else:
         messages.error(request, _("No letter waits."))
-        return redirect("campaigns:calls")
-    season: Season = first.step.campaign.season
-    mine = rows.filter(step__campaign__season=season).order_by("pk")[:1000]
-    ids = [row.pk for row in mine]
-    files.ask(season, PrintFile.Kind.MAILING, {"touches": ids}, by=request.user)
-    answering.printed(Touch.objects.filter(pk__in=ids), by=request.user)
-    messages.success(request, _("A worker makes it: load the page again shortly."))
     return redirect("campaigns:calls")
 
 

@@ -13,16 +13,20 @@ READERS = ("agent", "handler", "manager", "supervisor", "planner")
 
 
 @needs("order.named")
-def named(request: AuthedRequest, ref: str) -> HttpResponse:
-    """The order or production error that a complaint names, of one's own offices."""
+def named(request: AuthedRequest) -> HttpResponse:
+    """The order or production error that a complaint names (?ref=…), of one's offices."""
+    ref = request.GET.get("ref", "")[:60]
     inside = subtree(request.user, *READERS, lookup="customer__office")
     # SECURITY: the reader's offices only; agents may look, and open nothing further.
     orders = CardOrder.objects.filter(inside).select_related(
         "season", "product", "customer"
     )
-    error = ProductionError.objects.filter(ref=ref, stage__order__in=orders).first()
+    errors = ProductionError.objects.filter(stage__order__in=orders)
+    error = errors.filter(ref__iexact=ref).first() if ref else None
     order = (
-        orders.filter(pk=error.stage.order_id) if error else orders.filter(ref=ref)
+        orders.filter(pk=error.stage.order_id)
+        if error
+        else orders.filter(ref__iexact=ref).exclude(ref="")
     ).first()
     if order is None:
         return HttpResponse()  # the complaint names something else

@@ -102,7 +102,8 @@ def _units(office: Office) -> dict[str, Office]:
 
 
 def is_printed(order: CardOrder) -> bool:
-    return order.stages.filter(stage=Stage.PRINT, done_at__isnull=False).exists()
+    printed = order.stages.filter(stage=Stage.PRINT, done_at__isnull=False)
+    return printed.exists() or order.runs.exists()
 
 
 def may_do(user: User, stage: OrderStage) -> bool:

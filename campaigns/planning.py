@@ -107,7 +107,8 @@ def keep(row: Any, *, by: User) -> Any:
     season = seasons.locked(row.season)
     require(by, "season.plan", season.office)
     if isinstance(row, Milestone) and row.pk:
-        old = Milestone.objects.get(pk=row.pk)
+        old = Milestone.objects.select_for_update().get(pk=row.pk)
+        row.done_on, row.done_by, row.told_on = old.done_on, old.done_by, old.told_on
         if old.content != row.content:
             row.content_zh = ""  # what somebody wrote has no translation
     if isinstance(row, CompetitorNote):

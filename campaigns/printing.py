@@ -9,7 +9,7 @@ from typing import Any
 from django.db import IntegrityError, connection, transaction
 from django.utils.translation import gettext as _
 
-from campaigns import orders
+from campaigns import addressing, orders
 from campaigns.models import CardOrder, PrintRun, PrizeCard
 from crm.access.capabilities import require
 from crm.access.models import User
@@ -69,9 +69,7 @@ def make(
     """
     row = orders.locked(order, State.CONTRACT)
     require(by, "print.run", row.customer.office)
-    if row.recipients is None:
-        raise Refused("print.none", _("Choose the recipient list first."))
-    recipients.locked(row.recipients)
+    listed = addressing.held_list(row)
     counts = counts_of(row)
     pieces = counts["all"] - counts["D"]
     _check(counts, pieces, without_blocked, doubtful_confirmed)
@@ -79,7 +77,7 @@ def make(
     run = PrintRun.objects.create(
         order=row,
         number=row.runs.count() + 1,
-        version=row.recipients.version,
+        version=listed.version,
         group_code=group,
         first_number=first,
         pieces=pieces,
@@ -160,6 +158,7 @@ def hand_over(
         .get(pk=run.pk)
     )
     require(by, "print.run", row.order.customer.office)
+    orders.locked(row.order, State.CONTRACT)
     if row.batch_id:
         raise Refused("print.handed", _("These cards are handed over already."))
     check = row.order.checks.first()

@@ -1,7 +1,7 @@
 """The report of a season, beside another one, on the page and as a document."""
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
@@ -18,12 +18,15 @@ READERS = ("supervisor", "planner", "reviewer", "manager")
 def report(request: AuthedRequest, code: str) -> HttpResponse:
     """What a season came to; ?with=CODE stands beside it."""
     season = season_of(request, code)
+    seen = offices_of(request.user, *READERS).under(season.office)
+    office = seen.order_by("depth", "path").first()
+    if office is None:
+        raise Http404
     if request.method == "POST":
-        files.ask(season, PrintFile.Kind.REPORT, {}, by=request.user)
+        params = {"office": office.code}
+        files.ask(season, PrintFile.Kind.REPORT, params, by=request.user)
         messages.success(request, _("A worker makes it: load the page again shortly."))
         return redirect("campaigns:report", season.code)
-    seen = offices_of(request.user, *READERS).under(season.office)
-    office = seen.order_by("depth", "path").first() or season.office
     found = reporting.report(season, office)
     others = Season.objects.visible_to(request.user).exclude(pk=season.pk)
     chosen = request.GET.get("with") or (season.previous and season.previous.code)

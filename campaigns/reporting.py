@@ -11,7 +11,7 @@ from typing import Any
 from django.db.models import Avg, Count, F, Q, Sum
 from django.utils.translation import gettext as _
 
-from campaigns import figures, prizes
+from campaigns import figures, winners
 from campaigns.models import (
     CardOrder,
     ProductionError,
@@ -20,8 +20,8 @@ from campaigns.models import (
     SeasonMember,
     Win,
 )
-from crm.access.models import User
 from crm.org.models import Office
+from customers.models import Customer
 from delivery.models import VisitReport
 from delivery.quality.rates import Share
 
@@ -83,7 +83,7 @@ class SeasonReport:
     lost: list[tuple[str, int]]
     effects: Share
     findings: int
-    prizes: prizes.PrizeFigures
+    prizes: winners.PrizeFigures
     fulfilled: Share
     by_office: list[tuple[str, figures.SeasonCounts]]
 
@@ -144,19 +144,24 @@ def stock_of(season: Season, office: Office) -> Stock:
     )
 
 
-def report(season: Season, office: Office, user: User | None = None) -> SeasonReport:
+def report(season: Season, office: Office) -> SeasonReport:
     """All of it, for an office and what is below. About twenty queries."""
     counts = figures.counts_by_office(season, office)
     whole = sum(counts.values(), figures.SeasonCounts())
     members = SeasonMember.objects.filter(
         season=season, customer__office__path__startswith=office.path
     )
-    lost = members.exclude(lost="").order_by().values_list("lost")
+    everybody = Customer.objects.filter(
+        merged_into=None, office__path__startswith=office.path
+    )
+    gone = figures.group_of(everybody, "lost", season).order_by().values("pk")
+    lost = members.filter(customer__in=gone).exclude(lost="").order_by()
     orders = CardOrder.objects.filter(
         season=season, customer__office__path__startswith=office.path
     )
-    noted = members.exclude(effect="").count()
-    buyers = orders.valid().order_by().values("customer").distinct().count()
+    bought = orders.valid().order_by().values("customer").distinct()
+    buyers = bought.count()
+    noted = members.filter(customer__in=bought).exclude(effect="").count()
     wins = Win.objects.filter(
         level__draw__season=season, customer__office__path__startswith=office.path
     )
@@ -173,11 +178,13 @@ def report(season: Season, office: Office, user: User | None = None) -> SeasonRe
         stock=stock_of(season, office),
         lost=[
             (str(SeasonMember.Lost(reason).label), n)
-            for reason, n in lost.annotate(n=Count("pk")).order_by("-n")
+            for reason, n in lost.values_list("lost")
+            .annotate(n=Count("pk"))
+            .order_by("-n")
         ],
         effects=Share(noted, buyers),
         findings=members.exclude(finding="").count(),
-        prizes=prizes.figures(wins, season),
+        prizes=winners.figures(wins, season),
         fulfilled=fulfilment(orders),
         by_office=_by_office(office, counts),
     )
@@ -219,9 +226,9 @@ NAMES = {
 }
 
 
-def as_document(season: Season, user: User | None) -> dict[str, Any]:
+def as_document(season: Season, office: Office) -> dict[str, Any]:
     """The report as Typst takes it: an official document, which is Chinese."""
-    found = report(season, season.office, user)
+    found = report(season, office)
     rates = [["指标", "分子", "分母", "实绩", "目标"]]
     for name, share, target in found.rates:
         reached = "—" if share.percent is None else f"{share.percent:.2f} %"
@@ -264,7 +271,7 @@ def as_document(season: Season, user: User | None) -> dict[str, Any]:
         sections.append({"title": "五、未续订原因", "chart": chart})
     return {
         "title": f"{season.name}总结报告",
-        "subtitle": f"{season.office.name}　{season.first_day} 至 {season.last_day}",
+        "subtitle": f"{office.name}　{season.first_day} 至 {season.last_day}",
         "sections": sections,
     }
 

@@ -143,6 +143,9 @@ def apply(row: PilotUser, *, by: User) -> PilotUser:
     require(by, "member.note", row.customer.office)
     if row.customer.office.path[: len(season.office.path)] != season.office.path:
         raise Refused("pilot.office", _("The customer belongs to another office."))
+    if season.pilot_users.filter(customer=row.customer).exists():
+        message = _("This customer is in the pilot already.")
+        raise Refused("pilot.twice", message)
     row.is_accepted = row.decided_by = None
     row.save()
     audit.record(by, "pilot.applied", row, office=row.customer.office)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import messages
+from django.db.models import Q
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -23,6 +24,7 @@ from campaigns.models import (
     ReviewRisk,
     Season,
 )
+from campaigns.models.seasons import of_customers
 from campaigns.season_views import frame_of, season_of
 from crm.access.capabilities import AuthedRequest, may, needs
 from crm.access.once import once
@@ -55,7 +57,8 @@ def _page(request: AuthedRequest, season: Season, **bound: Any) -> HttpResponse:
     may_note = season.is_open and may(request.user, "member.note")
     if may_note and is_draft:
         forms["pilot"] = PilotUserForm(None, by=request.user)
-    users = season.pilot_users.select_related("customer__office", "decided_by")
+    users = season.pilot_users.filter(_seen(request))
+    users = users.select_related("customer__office", "decided_by")
     users = users.prefetch_related("findings__noted_by")
     for one in users:
         one.shown = one.customer.name_for(request.user)
@@ -153,8 +156,14 @@ def pilot_apply(request: AuthedRequest, code: str) -> HttpResponse:
         return _page(request, season, pilot=form)
 
 
-def _pilot(season: Season, pk: int) -> PilotUser:
-    rows = season.pilot_users.select_related("customer__office", "season__office")
+def _seen(request: AuthedRequest) -> Q:
+    """Pilot users of the reader's customers or offices."""
+    return of_customers(request.user, "supervisor", "planner", "reviewer")
+
+
+def _pilot(request: AuthedRequest, season: Season, pk: int) -> PilotUser:
+    rows = season.pilot_users.filter(_seen(request))
+    rows = rows.select_related("customer__office", "season__office")
     return get_object_or_404(rows, pk=pk)
 
 
@@ -165,7 +174,9 @@ def pilot_decide(request: AuthedRequest, code: str, pk: int) -> HttpResponse:
     season = season_of(request, code)
     try:
         service.accept(
-            _pilot(season, pk), by=request.user, is_accepted="accept" in request.POST
+            _pilot(request, season, pk),
+            by=request.user,
+            is_accepted="accept" in request.POST,
         )
     except Refused as refusal:
         messages.error(request, str(refusal))
@@ -177,7 +188,7 @@ def pilot_decide(request: AuthedRequest, code: str, pk: int) -> HttpResponse:
 def pilot_found(request: AuthedRequest, code: str, pk: int) -> HttpResponse:
     """A problem or suggestion of a pilot user, with its reward."""
     season = season_of(request, code)
-    row = _pilot(season, pk)
+    row = _pilot(request, season, pk)
     form = PilotFindingForm(request.POST, instance=PilotFinding(user=row))
     if form.is_valid():
 

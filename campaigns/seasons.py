@@ -28,6 +28,12 @@ from delivery import plans
 from delivery.models import VisitPlan, VisitType
 
 State = Season.State
+FACTS = (  # what a form may change
+    *("code", "name", "previous", "first_day", "last_day", "posting_on", "draw_on"),
+    *("purpose", "content", "retention_target", "new_target", "follow_up_target"),
+    *("won_back_counts", "pre_visits_wanted", "revenue_target", "customers_target"),
+    *("share_target", "prize_digits"),
+)
 FOLLOW_UP_DAYS = 45  # that managers have for the visits after a season
 
 
@@ -54,10 +60,11 @@ def keep(season: Season, *, by: User | None) -> Season:
         if old.base_frozen_at and old.previous_id != season.previous_id:
             message = _("The base is frozen: the season before stays as it is.")
             raise Refused("season.previous", message)
-        season.office, season.made_by = old.office, old.made_by
+        season.office = old.office
+        season.save(update_fields=FACTS)  # another's freeze or issue meanwhile stays
     else:
         season.made_by = by
-    season.save()
+        season.save()
     audit.record(by, "season.kept", season, office=season.office)
     return season
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.db.models import Exists, Max, OuterRef, QuerySet
+from django.db.models.functions import Coalesce
 from django.utils.timezone import localdate, now
 
 from campaigns.models import (
@@ -140,7 +141,7 @@ def _stop(
         .filter(season=campaign.season, customer__in=ids)
         .order_by()
         .values_list("customer")
-        .annotate(at=Max("made_at"))
+        .annotate(at=Max(Coalesce("contracted_at", "made_at")))
     )
     upset = set(
         TimelineEntry.objects.filter(

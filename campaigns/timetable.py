@@ -12,6 +12,7 @@ from django.db import transaction
 from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
 
+from campaigns import seasons
 from campaigns.models import Department, Milestone, Season
 from crm.access.capabilities import require
 from crm.access.models import User
@@ -22,6 +23,7 @@ from crm.org.queries import calendar_of
 from customers.seasons import spring_festival
 
 A, D = Milestone.Anchor, Department
+LAST_LUNAR_YEAR = 2098  # the lunar table ends soon after
 MOST_DAYS = 400  # calendar days that an offset may span
 # content, Chinese, responsible unit, anchor, opens, ends (working days from the anchor)
 HOUSE: tuple[tuple, ...] = (
@@ -150,7 +152,7 @@ def shifted(calendar: WorkCalendar, anchor: date, days: int) -> date:
 
 def anchors_of(season: Season) -> dict[str, date]:
     """The days that the timetable hangs on. Refused("season.posting") without the first."""
-    if season.posting_on is None:
+    if season.posting_on is None or season.posting_on.year > LAST_LUNAR_YEAR:
         message = _(
             "Give the main posting day first: the timetable is counted back from it."
         )
@@ -164,11 +166,7 @@ def anchors_of(season: Season) -> dict[str, date]:
 def lay(season: Season, *, by: User | None) -> int:
     """Put the preset timetable into a season without one, or count the rows that hang on
     an anchor anew; how many rows. Done ones stay as they were."""
-    season = (
-        Season.objects.select_for_update(of=("self",))
-        .select_related("office")
-        .get(pk=season.pk)
-    )
+    season = seasons.locked(season)
     require(by, "season.plan", season.office)
     anchors, calendar = anchors_of(season), calendar_of(season.office)
     rows = list(season.milestones.all())

@@ -16,7 +16,7 @@ from django.db.models import Count, Max, Min
 from django.db.models.functions import Left
 from django.utils.timezone import localdate
 
-from campaigns import files, prizes, reporting, stepping
+from campaigns import files, reporting, stepping, winners
 from campaigns.models import (
     PrintFile,
     PrintRun,
@@ -25,6 +25,7 @@ from campaigns.models import (
     Touch,
     Win,
 )
+from crm.org.models import Office
 
 FOLDER = Path(__file__).parent / "typst"
 
@@ -110,7 +111,7 @@ def _sheet(run: PrintRun) -> dict[str, Any]:
 
 def _notices(row: PrintFile) -> dict[str, Any]:
     """Letters to the recipients of winning cards, or one to each customer with all its."""
-    wins = prizes.wins_of(row.season, row.asked_by)
+    wins = winners.wins_of(row.season, row.asked_by)
     wins = wins.filter(pk__in=row.params["wins"]).order_by("customer", "level__rank")
     draw = PrizeDraw.objects.get(season=row.season)
     if row.params["whom"] == "recipient":
@@ -181,4 +182,5 @@ def _mailing(row: PrintFile) -> dict[str, Any]:
 
 
 def _report(row: PrintFile) -> dict[str, Any]:
-    return reporting.as_document(row.season, row.asked_by)
+    office = Office.objects.get(code=row.params["office"])
+    return reporting.as_document(row.season, office)

@@ -34,7 +34,7 @@ urlpatterns = [
         name="gathering_act",
     ),
     path("invitations/<int:pk>/", gathering_views.invitation, name="invitation"),
-    path("named/<str:ref>/", panel_views.named, name="named"),
+    path("named/", panel_views.named, name="named"),
     path("customer/<int:pk>/", panel_views.for_customer, name="for_customer"),
     path("orders/<int:pk>/", order_views.order, name="order"),
     path("orders/<int:pk>/cards/", card_views.cards, name="cards"),

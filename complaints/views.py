@@ -149,6 +149,6 @@ def for_customer(request: AuthedRequest, pk: int) -> HttpResponse:
 @needs("complaint.view")
 def naming(request: AuthedRequest) -> HttpResponse:
     """Work orders that name one of these references (?ref=…&ref=…): a fragment."""
-    refs = [ref for ref in request.GET.getlist("ref") if ref][:20]
+    refs = [ref.upper() for ref in request.GET.getlist("ref") if ref][:20]
     rows = visible(request).for_list().filter(item_no__in=refs).order_by(*NEWEST)[:10]
     return render(request, "complaints/_naming.html", {"rows": rows})

@@ -45,7 +45,7 @@ JOB_KINDS = {
     "campaigns.milestones": "campaigns.planning.late_step",
     "campaigns.files": "campaigns.files.files_step",
     "campaigns.forget": "campaigns.files.forget_step",
-    "campaigns.prizes": "campaigns.prizes.remind_step",
+    "campaigns.prizes": "campaigns.winners.remind_step",
     "campaigns.gather": "campaigns.outreach.gather_step",
     "campaigns.outreach": "campaigns.stepping.outreach_step",
     "campaigns.stages": "campaigns.pipeline.late_step",

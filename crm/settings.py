@@ -201,7 +201,10 @@ CUSTOMER_ERASERS = [
     "complaints.services.forget_customer",
     "delivery.surveys.forget_customer",
     "delivery.visit_log.forget_customer",
+    "campaigns.files.forget_customer",
 ]
+# What else made files of a recipient list, which go when it is destroyed.
+LIST_DESTROYED_HEARERS = ["campaigns.files.forget_list"]
 # Boards keep their figures so long in the web worker; tallies lag behind as much anyway.
 FIGURES_KEPT_SECONDS = 60
 # What is called, in the same transaction, with an office whose place in the tree changed.

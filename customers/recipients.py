@@ -6,8 +6,10 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Count, F, Func, Max, QuerySet, Value
+from django.utils.module_loading import import_string
 from django.utils.timezone import localdate, now
 from django.utils.translation import gettext as _
 
@@ -336,6 +338,8 @@ def destroy(listed: RecipientList, *, by: User | None) -> RecipientList:
         forget(batch)
     for export in Export.objects.filter(recipients=row):
         export.path.unlink(missing_ok=True)
+    for hearer in settings.LIST_DESTROYED_HEARERS:
+        import_string(hearer)(row)
     Export.objects.filter(recipients=row).exclude(state="refused").update(
         state=Export.State.EXPIRED
     )

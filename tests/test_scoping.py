@@ -46,8 +46,6 @@ def address(name: str, route: Route, arguments: dict) -> str:
         return reverse(name, args=["generic"])
     if name == "api-item-bring":
         return reverse(name, args=["items"])
-    if name == "campaigns:named":
-        return reverse(name, args=["PE-0-0"])
     if name == "access:duty_add":
         return reverse(name, args=["shift"])
     return reverse(name, kwargs=arguments if route.of else {})

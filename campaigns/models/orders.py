@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from campaigns.models.seasons import Season, of_customers
 from crm.access.models import User
-from crm.access.scoping import ScopedQuerySet
+from crm.access.scoping import ScopedQuerySet, subtree
 from crm.org.models import Office
 from customers.models import Customer, RecipientList
 
@@ -159,6 +159,7 @@ class CardOrder(models.Model):
     valid_until = models.DateField(_("offer holds until"), null=True, blank=True)
     contract_number = models.CharField(_("contract number"), max_length=40, blank=True)
     contracted_on = models.DateField(_("contract of"), null=True, blank=True)
+    contracted_at = models.DateTimeField(null=True, editable=False)
     state = models.CharField(max_length=8, choices=State, default=State.OFFER)
     reason = models.CharField(_("called off because"), max_length=200, blank=True)
     posting_on = models.DateField(_("posted on"), null=True, blank=True)
@@ -282,7 +283,8 @@ class OrderStageQuerySet(ScopedQuerySet):
             path = posting.office.path
             seen |= Q(office__path__startswith=path)
             seen |= Q(order__customer__office__path__startswith=path)
-        return seen | own
+        mine = own & subtree(user, "manager", lookup="order__customer__office")
+        return seen | mine
 
 
 class OrderStage(models.Model):

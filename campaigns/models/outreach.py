@@ -90,13 +90,6 @@ class Campaign(models.Model):
 
     class Meta:
         ordering = ["-pk"]
-        constraints = [
-            models.CheckConstraint(
-                name="campaign_view",
-                condition=~Q(whom="view", state="draft") | Q(view__isnull=False),
-                violation_error_message=_("Choose the saved view."),
-            )
-        ]
 
     def __str__(self) -> str:
         return self.name

@@ -6,7 +6,7 @@ import pytest
 from django.core.exceptions import PermissionDenied
 from django.utils.timezone import localdate
 
-from campaigns import addressing, files, printing, prizes
+from campaigns import addressing, files, printing, prizes, winners
 from campaigns.models import (
     CheckedAddress,
     PrintFile,
@@ -221,7 +221,7 @@ def test_suffix_exact_and_group_each_win_the_highest_level_once(cast, printed):
         (3, "suffix", 1, "0"),
     )
     assert prizes.match(row, by=cast.ping) == 2
-    found = {win.card.number: win.level.rank for win in prizes.wins_of(row, cast.chen)}
+    found = {win.card.number: win.level.rank for win in winners.wins_of(row, cast.chen)}
     assert found == {"001000": 1, "000990": 3}
     assert prizes.match(row, by=cast.ping) == 0
 
@@ -292,17 +292,17 @@ def test_recipient_and_customer_are_told_and_the_prize_is_claimed_or_missed(
     draw = drawn(cast, row, (1, "suffix", 1, "0"))
     prizes.match(row, by=cast.ping)
     wins = Win.objects.all()
-    assert prizes.told(wins, by=cast.zhao, whom="recipient", way="letter") == 2
-    assert prizes.told(wins, by=cast.zhao, whom="recipient", way="call") == 0
-    assert prizes.told(wins[:1], by=cast.zhao, whom="customer", way="call") == 1
+    assert winners.told(wins, by=cast.zhao, whom="recipient", way="letter") == 2
+    assert winners.told(wins, by=cast.zhao, whom="recipient", way="call") == 0
+    assert winners.told(wins[:1], by=cast.zhao, whom="customer", way="call") == 1
     first = wins.first()
     with pytest.raises(Refused):
-        prizes.claim(first, by=cast.zhao, on=draw.redeem_until)
-    prizes.claim(first, by=cast.zhao, on=localdate())
-    found = prizes.figures(wins, row)
+        winners.claim(first, by=cast.zhao, on=draw.redeem_until)
+    winners.claim(first, by=cast.zhao, on=localdate())
+    found = winners.figures(wins, row)
     assert (found.recipients.numerator, found.customers.numerator) == (2, 1)
     assert (found.claimed.numerator, found.missed.numerator) == (1, 0)
-    later = prizes.figures(wins, row, today=draw.redeem_until + timedelta(days=1))
+    later = winners.figures(wins, row, today=draw.redeem_until + timedelta(days=1))
     assert later.missed.numerator == 1
 
 
@@ -310,11 +310,11 @@ def test_a_notice_is_measured_by_the_next_seasons_orders(cast, printed):
     row = printed.season
     drawn(cast, row, (1, "suffix", 1, "0"))
     prizes.match(row, by=cast.ping)
-    prizes.told(Win.objects.all(), by=cast.zhao, whom="customer", way="call")
+    winners.told(Win.objects.all(), by=cast.zhao, whom="customer", way="call")
     following = season(cast.wuhan, "2028", previous=row)
-    assert prizes.figures(Win.objects.all(), row).again.value == 0
+    assert winners.figures(Win.objects.all(), row).again.value == 0
     ordered(following, printed.customer)
-    assert prizes.figures(Win.objects.all(), row).again.value == 1
+    assert winners.figures(Win.objects.all(), row).again.value == 1
 
 
 def test_managers_are_reminded_at_half_time_and_before_the_end(cast, printed):
