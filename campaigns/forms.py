@@ -173,6 +173,15 @@ class DocumentForm(forms.ModelForm):
         widgets = {"body": forms.Textarea(attrs={"rows": 14})}
 
 
+class ProposalForm(forms.ModelForm):
+    """A database-marketing proposal for one customer (R-CAM-30)."""
+
+    class Meta:
+        model = SeasonDocument
+        fields = ["title", "body", "expected"]
+        widgets = {"body": forms.Textarea(attrs={"rows": 12})}
+
+
 class ReviewForm(forms.ModelForm):
     class Meta:
         model = OrientationReview

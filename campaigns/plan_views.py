@@ -69,7 +69,7 @@ def _page(request: AuthedRequest, season: Season, **bound: Any) -> HttpResponse:
         "milestones": milestones,
         "groups": groups.prefetch_related("duties__owner").order_by("office__path"),
         "lacking": seasons.missing_groups(season),
-        "documents": season.documents.select_related("made_by"),
+        "documents": season.documents.filter(customer=None).select_related("made_by"),
         "resources": resources,
         "planned": sum(row.planned * row.price for row in resources),
         "used": sum((row.used or 0) * row.price for row in resources),
@@ -269,7 +269,8 @@ def duties(request: AuthedRequest, code: str, pk: int) -> HttpResponse:
 def document(request: AuthedRequest, code: str, pk: int = 0) -> HttpResponse:
     """One document: read, write a draft, revise what was issued, issue."""
     season = season_of(request, code)
-    row = get_object_or_404(season.documents, pk=pk) if pk else None
+    documents = season.documents.filter(customer=None)
+    row = get_object_or_404(documents, pk=pk) if pk else None
     frame = frame_of(request, season, "plan")
     if (row is None or request.method == "POST") and not frame["may_plan"]:
         raise Http404 if not season.is_open else PermissionDenied
@@ -280,7 +281,12 @@ def document(request: AuthedRequest, code: str, pk: int = 0) -> HttpResponse:
     if sent is not None and form.is_valid():
         draft = form.save(commit=False)
         try:
-            return redirect(once(request, lambda: _written(request, draft)))
+
+            def act() -> str:
+                kept = written(request, draft)
+                return f"{season.get_absolute_url()}documents/{kept.pk}/"
+
+            return redirect(once(request, act))
         except Refused as refusal:
             form.add_error(None, str(refusal))
     shown = get_object_or_404(season.documents, pk=pk) if pk else None
@@ -288,20 +294,20 @@ def document(request: AuthedRequest, code: str, pk: int = 0) -> HttpResponse:
     context = frame | {
         "document": shown,
         "form": form if frame["may_plan"] and is_newest else None,
-        "versions": _versions(shown),
+        "versions": versions_of(shown),
     }
     status = 422 if form.errors else 200
     return render(request, "campaigns/document.html", context, status=status)
 
 
-def _written(request: AuthedRequest, draft: SeasonDocument) -> str:
+def written(request: AuthedRequest, draft: SeasonDocument) -> SeasonDocument:
     kept = planning.write(draft, by=request.user)
     if "issue" in request.POST:
         planning.issue_document(kept, by=request.user)
-    return f"{kept.season.get_absolute_url()}documents/{kept.pk}/"
+    return kept
 
 
-def _versions(row: SeasonDocument | None) -> list[SeasonDocument]:
+def versions_of(row: SeasonDocument | None) -> list[SeasonDocument]:
     """The document's other versions, newest first. A query each."""
     found = []
     newer = row

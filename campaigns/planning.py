@@ -146,12 +146,20 @@ def done(milestone: Milestone, *, by: User) -> Milestone:
 # --- documents -----------------------------------------------------------------------------
 
 
+def _may_write(document: SeasonDocument, season: Season, by: User) -> None:
+    """A proposal belongs to who keeps its customer, all else to who plans the season."""
+    if document.customer:
+        require(by, "member.note", document.customer.office)
+    else:
+        require(by, "season.plan", season.office)
+
+
 @transaction.atomic
 def write(document: SeasonDocument, *, by: User) -> SeasonDocument:
     """Write a draft, or a revision of what was issued: a new version that replaces it when
     it is issued in turn. Refused("document.state") for one that was replaced."""
     season = seasons.locked(document.season)
-    require(by, "season.plan", season.office)
+    _may_write(document, season, by)
     if document.pk:  # the text of a draft changes, that of an issued one is revised
         old = SeasonDocument.objects.select_for_update().get(pk=document.pk)
         if old.state == SeasonDocument.State.REVISED or (
@@ -174,7 +182,7 @@ def write(document: SeasonDocument, *, by: User) -> SeasonDocument:
 def issue_document(document: SeasonDocument, *, by: User) -> SeasonDocument:
     """Issue a draft; what it replaces is marked as revised. Twice is once."""
     season = seasons.locked(document.season)
-    require(by, "season.plan", season.office)
+    _may_write(document, season, by)
     row = SeasonDocument.objects.select_for_update().get(pk=document.pk)
     if row.state != SeasonDocument.State.DRAFT:
         return row

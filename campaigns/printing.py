@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from django.db import IntegrityError, connection, transaction
+from django.db.models import Count
 from django.utils.translation import gettext as _
 
 from campaigns import addressing, orders
@@ -33,13 +34,11 @@ WHERE r.recipient_list_id = %(list)s AND r.until IS NULL AND r.quality <> 'D'"""
 
 def counts_of(order: CardOrder) -> dict[str, int]:
     """Recipients of the order's list by class, and those that once came back. Two queries."""
-    rows = recipients.current(order.recipients) if order.recipients else None
-    if rows is None:
-        return {"all": 0, "D": 0, "C": 0, "mended": 0}
-    qualities = rows.order_by().values_list("quality", flat=True)
     found = dict.fromkeys(("A", "B", "C", "D"), 0)
-    for quality in qualities.iterator(chunk_size=10_000):
-        found[quality] += 1
+    if order.recipients is None:
+        return found | {"all": 0, "mended": 0}
+    rows = recipients.current(order.recipients).order_by()
+    found |= dict(rows.values_list("quality").annotate(n=Count("pk")))
     returned = Recipient.objects.filter(
         recipient_list=order.recipients,
         until__isnull=False,

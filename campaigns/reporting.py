@@ -20,6 +20,7 @@ from campaigns.models import (
     SeasonMember,
     Win,
 )
+from campaigns.orders import fulfilment
 from crm.org.models import Office
 from customers.models import Customer
 from delivery.models import VisitReport
@@ -188,15 +189,6 @@ def report(season: Season, office: Office) -> SeasonReport:
         fulfilled=fulfilment(orders),
         by_office=_by_office(office, counts),
     )
-
-
-def fulfilment(orders: Any) -> Share:
-    """Demands of delivery met, of those that are judged (R-DLV-05)."""
-    found = orders.order_by().aggregate(
-        met=Count("requirements", filter=Q(requirements__is_met=True)),
-        n=Count("requirements", filter=Q(requirements__is_met__isnull=False)),
-    )
-    return Share(found["met"], found["n"])
 
 
 def _by_office(

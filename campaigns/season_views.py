@@ -256,6 +256,7 @@ def member(request: AuthedRequest, code: str, pk: int) -> HttpResponse:
     )
     context = frame_of(request, row, "board") | {
         "customer": customer,
+        "proposals": row.documents.filter(customer=customer).exclude(state="revised"),
         "form": form if row.is_open else None,
         "member": noted,
         "orders": orders.order_by("-ordered_on", "-pk")[:20],

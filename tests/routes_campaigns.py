@@ -45,6 +45,10 @@ def routes(Route) -> dict:  # noqa: N803 - the class of tests/routes.py
         "campaigns:member": Route(
             "member.note", of="season_member", rows_for="manager supervisor"
         ),
+        "campaigns:proposal_new": Route(
+            "member.note", of="season_member", rows_for="manager supervisor"
+        ),
+        "campaigns:proposal": Route("member.note", of="proposal"),
         "campaigns:plan": Route(season, of="season"),
         "campaigns:lay": Route("season.plan", "post", "season"),
         "campaigns:plan_add": Route("season.plan", "post", "season_add"),
@@ -161,6 +165,9 @@ def things(where, customer, boss) -> dict:
     document = SeasonDocument.objects.create(
         season=season, kind="plan", title="x", body="x"
     )
+    proposal = SeasonDocument.objects.create(
+        season=season, kind="proposal", title="x", body="x", customer=customer
+    )
     day = season.first_day
     pilot = PilotUser.objects.create(
         season=season, customer=customer, applied_on=day, first_day=day, last_day=day
@@ -176,6 +183,7 @@ def things(where, customer, boss) -> dict:
         "season_group": code | {"pk": group.pk},
         "season_document": code | {"pk": document.pk},
         "pilot": code | {"pk": pilot.pk},
+        "proposal": code | {"pk": customer.pk, "document": proposal.pk},
         "card_order": {"pk": order.pk},
         "card_customer": {"pk": customer.pk},
         "api_stage": {"pk": order.pk, "name": "consult", "what": "begin"},
@@ -284,6 +292,7 @@ MISSING = {
         ],
         {"pk": 99999999},
     ),
+    "proposal": NOWHERE | {"pk": 99999999, "document": 1},
     "card_order_act": {"pk": 99999999, "act": "drop"},
     "gathering_act": {"pk": 99999999, "act": "invite"},
     "cards_act": {"pk": 99999999, "act": "check"},

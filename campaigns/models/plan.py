@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from campaigns.models.seasons import Season
 from crm.access.models import User
 from crm.org.models import Office
+from customers.models import Customer
 
 
 class Department(models.TextChoices):
@@ -151,6 +152,10 @@ class SeasonDocument(models.Model):
     season = models.ForeignKey(Season, models.CASCADE, related_name="documents")
     kind = models.CharField(_("kind"), max_length=9, choices=Kind)
     title = models.CharField(_("title"), max_length=80)
+    customer = models.ForeignKey(
+        Customer, models.CASCADE, null=True, editable=False, related_name="+"
+    )  # whom a proposal is for (R-CAM-30); seen by who sees the customer
+    expected = models.CharField(_("expected result"), max_length=300, blank=True)
     body = models.TextField(_("text"), max_length=20_000)
     version = models.PositiveSmallIntegerField(default=1, editable=False)
     replaces = models.OneToOneField(

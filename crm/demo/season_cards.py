@@ -11,6 +11,7 @@ from campaigns import (
     files,
     gatherings,
     outreach,
+    planning,
     printing,
     prizes,
     stepping,
@@ -26,6 +27,7 @@ from campaigns.models import (
     PrizeDraw,
     PrizeLevel,
     Season,
+    SeasonDocument,
     StepVariant,
     Win,
 )
@@ -167,6 +169,13 @@ def current(rng: Random, season: Season, users: dict[str, User]) -> None:
             doubtful_confirmed=True,
         )
         files.ask_run(run, "labels", by=boss)
+        proposal = SeasonDocument(season=season, customer=order.customer)
+        proposal.kind, proposal.title = "proposal", "会员贺卡与回访数据库方案"
+        proposal.body = (
+            "按会员等级分三组：贺卡加回执、贺卡加二维码、电话回访；名单季前核对。"
+        )
+        proposal.expected = "回执率一成，到店增加百分之五"
+        planning.issue_document(planning.write(proposal, by=boss), by=boss)
     event = MarketingEvent.objects.filter(season=season).first()
     if event:
         event.industry = ""

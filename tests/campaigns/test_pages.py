@@ -6,8 +6,14 @@ import pytest
 from django.urls import reverse
 from django.utils.timezone import localdate
 
-from campaigns import seasons
-from campaigns.models import CardOrder, OrientationReview, Season, SeasonMember
+from campaigns import events, seasons
+from campaigns.models import (
+    CardOrder,
+    MarketingEvent,
+    OrientationReview,
+    Season,
+    SeasonMember,
+)
 from tests import factories as make
 from tests.seasons import FACTS, contracted, issued, ordered, product, season
 
@@ -184,3 +190,75 @@ def test_the_report_counts_money_and_compares_two_seasons(client, cast, pair):
     body = client.get(reverse("campaigns:report", args=["2027"])).content.decode()
     assert "4,000.00" in body
     assert Season.objects.get(code="2026").name in body
+
+
+def test_an_event_leads_to_organisations_and_they_to_orders(client, cast):
+    row = season(cast.wuhan)
+    fits = make.entry(cast.wuhan, "武汉光明医院", industry="health")
+    make.entry(cast.wuhan, "武汉某学校", industry="education")
+    make.entry(cast.yichang, "宜昌光明医院", industry="health")
+    make.sign_in(client, cast.chen)
+    page = reverse("campaigns:campaigns", args=[row.code])
+    sent = {
+        "office": cast.wuhan.pk,
+        "name": "医院周年",
+        "day": f"{localdate()}",
+        "industry": "health",
+    }
+    assert client.post(page, sent).status_code == 302
+    event = MarketingEvent.objects.get()
+    assert list(events.found(event)) == [fits]
+    for _time in range(2):
+        client.post(event.get_absolute_url(), {"entries": fits.pk})
+    assert events.conversion(event).denominator == 1
+    assert not events.found(event).exists()
+    customer = make.customer(cast.wuhan)
+    fits.customer, fits.state = customer, "matched"
+    fits.save()
+    events.join(event)
+    assert SeasonMember.objects.get(customer=customer).event == event
+    ordered(row, customer)
+    assert events.conversion(event).numerator == 1
+
+
+def test_resources_and_competitors_stand_in_the_plan(client, cast):
+    row = season(cast.wuhan)
+    make.sign_in(client, cast.ping)
+    add = reverse("campaigns:plan_add", args=[row.code, "resource"])
+    wrong = client.post(add, {"kind": "people", "name": "外呼", "planned": "-1"})
+    assert wrong.status_code == 422
+    sent = {"kind": "people", "name": "外呼", "planned": "20", "price": "260"}
+    assert client.post(add, sent).status_code == 302
+    add = reverse("campaigns:plan_add", args=[row.code, "competitor"])
+    client.post(add, {"name": "电子贺卡", "strategy": "免费"})
+    body = client.get(reverse("campaigns:plan", args=[row.code])).content.decode()
+    assert "5,200.00" in body
+    assert "电子贺卡" in body
+    note = row.competitors.get()
+    client.post(reverse("campaigns:plan_drop", args=[row.code, "competitor", note.pk]))
+    assert not row.competitors.exists()
+
+
+def test_a_proposal_is_for_one_customer_and_seen_by_who_keeps_it(client, cast, pair):
+    customer = make.customer(cast.wuhan, manager=cast.zhao)
+    make.sign_in(client, cast.zhao)
+    page = reverse("campaigns:proposal_new", args=["2027", customer.pk])
+    sent = {
+        "title": "会员回访方案",
+        "body": "分三步",
+        "expected": "回信一成",
+        "issue": "1",
+    }
+    assert client.post(page, sent | {"body": ""}).status_code == 422
+    found = client.post(page, sent)
+    assert found.status_code == 302
+    assert "回信一成" in client.get(found.url).content.decode()
+    plan = client.get(reverse("campaigns:plan", args=["2027"])).content.decode()
+    assert "会员回访方案" not in plan
+    document = Season.objects.get(code="2027").documents.get()
+    assert (document.state, document.customer) == ("issued", customer)
+    other = make.user("other", ("manager", cast.wuhan))
+    make.sign_in(client, other)
+    assert client.get(found.url).status_code == 404
+    plain = reverse("campaigns:document", args=["2027", document.pk])
+    assert client.get(plain).status_code == 404
