@@ -83,7 +83,13 @@ class SeasonForm(forms.ModelForm):
             *("office", "code", "name", "previous", "first_day", "last_day"),
             *("posting_on", "draw_on", "purpose", "content", "retention_target"),
             *("new_target", "follow_up_target", "won_back_counts", "pre_visits_wanted"),
-            *("revenue_target", "customers_target", "share_target", "prize_digits"),
+            *(
+                "revenue_target",
+                "customers_target",
+                "share_target",
+                "slogan",
+                "prize_digits",
+            ),
         ]
         widgets = dict.fromkeys(("first_day", "last_day", "posting_on", "draw_on"), DAY)
 
@@ -108,13 +114,20 @@ class MilestoneForm(forms.ModelForm):
 
     class Meta:
         model = Milestone
-        fields = ["content", "department", "owner", "first_day", "due_on"]
+        fields = ["content", "department", "duty", "owner", "first_day", "due_on"]
         widgets = {"first_day": DAY, "due_on": DAY}
 
     def __init__(self, data: Any, *, season: Season, **facts: Any) -> None:
         super().__init__(data, **facts)
         self.instance.season = season
         self.fields["owner"].queryset = people_at(season.office)
+        duties = Duty.objects.filter(group__season=season).select_related(
+            "group__office"
+        )
+        self.fields["duty"].queryset = duties
+        self.fields["duty"].label_from_instance = lambda duty: (
+            f"{duty.group.office} · {duty}"
+        )
         self.initial["content"] = str(self.instance)
         bounded(self, "first_day", "due_on")
 
@@ -163,7 +176,7 @@ class ResourceForm(forms.ModelForm):
 class CompetitorForm(forms.ModelForm):
     class Meta:
         model = CompetitorNote
-        fields = ["name", "strategy", "answer"]
+        fields = ["name", "strategy", "answer", "sales"]
 
 
 class DocumentForm(forms.ModelForm):

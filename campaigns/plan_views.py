@@ -67,7 +67,9 @@ def _page(request: AuthedRequest, season: Season, **bound: Any) -> HttpResponse:
     resources = list(season.resources.all())
     context = frame | {
         "milestones": milestones,
-        "groups": groups.prefetch_related("duties__owner").order_by("office__path"),
+        "groups": groups.prefetch_related(
+            "duties__owner", "duties__milestones"
+        ).order_by("office__path"),
         "lacking": seasons.missing_groups(season),
         "documents": season.documents.filter(customer=None).select_related("made_by"),
         "resources": resources,

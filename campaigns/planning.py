@@ -31,7 +31,7 @@ from crm.errors import Refused
 from crm.jobs.models import Job
 from crm.notify.services import tell
 from crm.org.models import Office
-from crm.org.queries import ancestry
+from crm.org.queries import ancestry, has_biu_team
 
 LATE = gettext_noop("A milestone of the card season is late")
 CHUNK = 100
@@ -157,9 +157,13 @@ def _may_write(document: SeasonDocument, season: Season, by: User) -> None:
 @transaction.atomic
 def write(document: SeasonDocument, *, by: User) -> SeasonDocument:
     """Write a draft, or a revision of what was issued: a new version that replaces it when
-    it is issued in turn. Refused("document.state") for one that was replaced."""
+    it is issued in turn. Refused("document.state") for one that was replaced,
+    ("proposal.team") where no business-intelligence team is (R-ORG-07)."""
     season = seasons.locked(document.season)
     _may_write(document, season, by)
+    if document.customer and not has_biu_team(document.customer.office):
+        message = _("The bureau has no business-intelligence team to write proposals.")
+        raise Refused("proposal.team", message)
     if document.pk:  # the text of a draft changes, that of an issued one is revised
         old = SeasonDocument.objects.select_for_update().get(pk=document.pk)
         if old.state == SeasonDocument.State.REVISED or (

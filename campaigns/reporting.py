@@ -87,6 +87,21 @@ class SeasonReport:
     prizes: winners.PrizeFigures
     fulfilled: Share
     by_office: list[tuple[str, figures.SeasonCounts]]
+    buyers: int
+    market_share: float | None  # percent; None while nobody has estimated the others
+
+    @property
+    def goals(self) -> list[tuple[str, Decimal | int | float | None, Any]]:
+        """Campaign targets (R-CAM-34): (name of it, reached, wanted); the wanted ones are
+        the whole season's and stand with its own office only."""
+        one = self.season
+        rows: list[tuple[str, Any, Any]] = [
+            ("revenue", self.counts.revenue, one.revenue_target),
+            ("customers", self.buyers, one.customers_target),
+            ("market_share", self.market_share, one.share_target),
+        ]
+        is_whole = self.office == one.office
+        return [(name, got, goal if is_whole else None) for name, got, goal in rows]
 
 
 def money_of(season: Season, office: Office) -> Money:
@@ -106,6 +121,15 @@ def money_of(season: Season, office: Office) -> Money:
         ):
             spent["people" if kind == Resource.Kind.PEOPLE else "other"] += cost
     return Money(sums["r"], sums["c"] + wrong, spent["other"], spent["people"])
+
+
+def market_share_of(season: Season, office: Office, revenue: Decimal) -> float | None:
+    """Our part of all sales in the season's own region, in percent: beside those that
+    somebody has estimated of competitors. None below it, and while nobody has. One query."""
+    known = season.competitors.aggregate(sales=Sum("sales"))["sales"]
+    if known is None or office != season.office or not revenue + known:
+        return None
+    return float(100 * revenue / (revenue + known))
 
 
 def felt_of(season: Season, office: Office) -> Felt:
@@ -188,6 +212,8 @@ def report(season: Season, office: Office) -> SeasonReport:
         prizes=winners.figures(wins, season),
         fulfilled=fulfilment(orders),
         by_office=_by_office(office, counts),
+        buyers=buyers,
+        market_share=market_share_of(season, office, whole.revenue),
     )
 
 
@@ -216,6 +242,11 @@ NAMES = {
     "won_back_rate": "流失重获占上季",
     "follow_up_rate": "老客户跟踪率",
 }
+GOALS = {
+    "revenue": "收入（元）",
+    "customers": "客户数",
+    "market_share": "市场份额（%）",
+}
 
 
 def as_document(season: Season, office: Office) -> dict[str, Any]:
@@ -228,6 +259,8 @@ def as_document(season: Season, office: Office) -> dict[str, Any]:
         rates.append(
             [NAMES[name], f"{share.numerator}", f"{share.denominator}", reached, wanted]
         )
+    for goal, got, aim in found.goals:
+        rates.append([GOALS[goal], "", "", *map(_written, (got, aim))])
     money = found.money
     costs = [
         ["收入", "制作成本", "渠道费用", "人工费用", "投入产出"],
@@ -346,6 +379,7 @@ def compared(left: SeasonReport, right: SeasonReport) -> list[tuple[str, str, st
 
 
 def _written(value: Any) -> str:
+    """A number for a table; a dash for one that is not known."""
     if value is None:
         return "—"
     return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"

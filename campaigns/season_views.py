@@ -20,6 +20,7 @@ from crm.access.once import answered, once
 from crm.access.scoping import offices_of
 from crm.errors import Refused
 from crm.org.models import Office
+from crm.org.queries import has_biu_team
 from crm.web import keyset_page
 from customers.models import Customer
 from delivery.models import VisitReport
@@ -257,6 +258,7 @@ def member(request: AuthedRequest, code: str, pk: int) -> HttpResponse:
     context = frame_of(request, row, "board") | {
         "customer": customer,
         "proposals": row.documents.filter(customer=customer).exclude(state="revised"),
+        "may_propose": row.is_open and has_biu_team(customer.office),
         "form": form if row.is_open else None,
         "member": noted,
         "orders": orders.order_by("-ordered_on", "-pk")[:20],

@@ -10,6 +10,7 @@ from django.db import connection, transaction
 from django.utils.timezone import localdate, now
 from django.utils.translation import gettext as _
 
+from campaigns import leftovers
 from campaigns.figures import group_of
 from campaigns.models import (
     OrientationReview,
@@ -32,7 +33,7 @@ FACTS = (  # what a form may change
     *("code", "name", "previous", "first_day", "last_day", "posting_on", "draw_on"),
     *("purpose", "content", "retention_target", "new_target", "follow_up_target"),
     *("won_back_counts", "pre_visits_wanted", "revenue_target", "customers_target"),
-    *("share_target", "prize_digits"),
+    *("share_target", "slogan", "prize_digits"),
 )
 FOLLOW_UP_DAYS = 45  # that managers have for the visits after a season
 
@@ -296,6 +297,8 @@ def note(
     if "lost" in facts:
         member.lost_by = by if member.lost else None
     member.save()
+    if member.proposal:
+        leftovers.answered(member, by)
     audit.record(
         by,
         "season.noted",

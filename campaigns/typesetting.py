@@ -128,6 +128,7 @@ def _notices(row: PrintFile) -> dict[str, Any]:
         "place": draw.place,
         "documents": draw.documents,
         "office": row.season.office.name,
+        "slogan": row.season.slogan,
     }
 
 

@@ -182,5 +182,6 @@ TASK_TITLES = {
     "contract": gettext_noop("Contract ends"),
     "list": gettext_noop("Build or mend the recipient list"),
     "item_risk": gettext_noop("An item of theirs may come late"),
+    "stock": gettext_noop("Propose what to do with the cards left over"),
     "list_end": gettext_noop("Hand back or destroy the recipient list"),
 }

@@ -1,5 +1,6 @@
 """Loading a customer's recipients into a version of its list, and taking them out again."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.urls import reverse
@@ -14,6 +15,27 @@ from customers import recipients
 from customers.models import Recipient, RecipientList, RecipientVersion
 
 PLACES = ("province", "city", "county")
+DITTO = frozenset(("同上", "同前", "〃", '"', "″", "ditto"))
+NOBODY = frozenset(
+    ("无", "不详", "未知", "暂无", "null", "none", "n/a", "-", "--", "/")
+)
+
+
+def _written_out(
+    limit: int, *, never: frozenset[str] = frozenset()
+) -> Callable[[str], str]:
+    """A cell that a card can be addressed with: neither a ditto mark nor one of `never`."""
+    clean = clean_text(limit, required=True)
+
+    def check(cell: str) -> str:
+        found = clean(cell)
+        if found.casefold() in DITTO:
+            raise Bad("ditto")
+        if found.casefold() in never:
+            raise Bad("no_name")
+        return found
+
+    return check
 
 
 def _postcode(cell: str) -> str:
@@ -28,7 +50,7 @@ COLUMNS = (
     Column(
         "name",
         _("Recipient"),
-        clean_text(60, required=True),
+        _written_out(60, never=NOBODY),
         True,
         ("收件人", "收件人姓名", "姓名", "名称", "recipient"),
         is_personal=True,
@@ -36,7 +58,7 @@ COLUMNS = (
     Column(
         "address",
         _("Address"),
-        clean_text(200, required=True),
+        _written_out(200, never=NOBODY),
         True,
         ("地址", "收件地址", "详细地址", "收件人地址", "通讯地址"),
         is_personal=True,

@@ -56,10 +56,39 @@ SEEDS: tuple[dict[str, Any], ...] = (
         "only_values": [1, 2, 3],
     },
 )
+CARD_SEASON = "card_season"
+AFTER_CARDS: tuple[dict[str, Any], ...] = (
+    {
+        "code": "cards",
+        "kind": Kind.RATING,
+        "text": "How content are you with your cards?",
+        "text_zh": "您对贺卡的设计与制作满意吗？",
+    },
+    {
+        "code": "value",
+        "kind": Kind.RATING,
+        "text": "Were they worth their price?",
+        "text_zh": "您觉得贺卡的性价比如何？",
+    },
+    {
+        "code": "delivery",
+        "kind": Kind.RATING,
+        "text": "Did they arrive in time, and where they should?",
+        "text_zh": "贺卡是否准时、准确地投递到位？",
+    },
+    {
+        "code": "again",
+        "kind": Kind.YES_NO,
+        "text": "Will you send cards again next season?",
+        "text_zh": "下一季您还会选择邮政贺卡吗？",
+    },
+    {**SEEDS[2], "only_if": "value"},
+)
 
 
 def sow() -> None:
-    """What the house asks: after a work order, and what outside results are kept as."""
+    """What the house asks: after a work order, after a card season (R-CAM-03), and what
+    outside results are kept as."""
     _sow(
         WORK_ORDER,
         {"name": "After a work order", "name_zh": "工单回访"},
@@ -68,6 +97,15 @@ def sow() -> None:
             "intro_zh": "您向我们反映过问题，我们已经答复。请点三下告诉我们结果如何。",
         },
         SEEDS,
+    )
+    _sow(
+        CARD_SEASON,
+        {"name": "After the card season", "name_zh": "贺卡季售后调查"},
+        {
+            "intro": "Your greeting cards have gone out. Tell us what they were worth to you.",
+            "intro_zh": "您的贺卡已经投递完毕，请告诉我们这一季做得怎么样。",
+        },
+        AFTER_CARDS,
     )
     names = {"name": "Follow-ups from outside", "name_zh": "外部回访结果"}
     _sow(OUTSIDE, names, {}, SEEDS[1:])

@@ -56,6 +56,14 @@ class Milestone(models.Model):
         related_name="+",
         verbose_name=_("owner"),
     )
+    duty = models.ForeignKey(
+        "campaigns.Duty",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="milestones",
+        verbose_name=_("serves the duty"),
+    )  # R-ORG-04
     anchor = models.CharField(max_length=8, choices=Anchor, blank=True, editable=False)
     opens = models.SmallIntegerField(null=True, editable=False)  # working days from it
     ends = models.SmallIntegerField(null=True, editable=False)
@@ -126,7 +134,7 @@ class Duty(models.Model):
         ordering = ["pk"]
 
     def __str__(self) -> str:
-        return f"{self.department}: {self.words[:40]}"
+        return f"{self.get_department_display()}: {self.words[:40]}"
 
 
 class SeasonDocument(models.Model):
@@ -227,6 +235,15 @@ class CompetitorNote(models.Model):
     name = models.CharField(_("competitor"), max_length=60)
     strategy = models.CharField(_("its strategy and service"), max_length=300)
     answer = models.CharField(_("our answer"), max_length=300, blank=True)
+    sales = models.DecimalField(
+        _("its sales here, estimated, yuan"),
+        max_digits=14,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+        help_text=_("The market share is counted from it."),
+    )
     made_by = models.ForeignKey(
         User, models.PROTECT, null=True, editable=False, related_name="+"
     )
@@ -234,6 +251,11 @@ class CompetitorNote(models.Model):
 
     class Meta:
         ordering = ["name", "pk"]
+        constraints = [
+            models.CheckConstraint(
+                name="competitor_sales", condition=Q(sales=None) | Q(sales__gte=0)
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -130,6 +130,12 @@ class Season(models.Model):
         blank=True,
         validators=[MinValueValidator(0), MaxValueValidator(100)],
     )
+    slogan = models.CharField(
+        _("slogan"),
+        max_length=30,
+        blank=True,
+        help_text=_("Stands above the prize notices."),
+    )  # R-CAM-27
     prize_digits = models.PositiveSmallIntegerField(
         _("digits of a prize code"),
         default=6,

@@ -177,6 +177,8 @@ class OfficeForm(forms.ModelForm):
             "kind",
             "is_active",
             "requires_second_factor",
+            "has_biu_team",
+            "has_service_area",
         ]
 
 

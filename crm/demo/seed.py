@@ -104,6 +104,11 @@ def _offices() -> dict[str, Office]:
         root, "420000-11183", "省11183客服中心", "prefecture", "call_centre"
     )
     found[hotline.code] = hotline
+    teams = [
+        code for code, _name in province.PREFECTURES[:9]
+    ]  # nine bureaux (R-ORG-07)
+    Office.objects.filter(code__in=teams).update(has_biu_team=True)
+    Office.objects.filter(level="outlet").update(has_service_area=True)
     WorkWindow.objects.bulk_create(
         WorkWindow(office=root, weekday=day, starts=starts, ends=ends)
         for day in range(5)

@@ -59,6 +59,15 @@ class Office(MP_Node):
         _("requires a second factor"), default=False
     )
 
+    has_biu_team = models.BooleanField(
+        _("has a business-intelligence team"),
+        default=False,
+        help_text=_("Database-marketing proposals are written where one is."),
+    )  # R-ORG-07; it holds for the offices below, too
+    has_service_area = models.BooleanField(
+        _("has a customer-service area of its own"), default=False
+    )  # R-ORG-37
+
     node_order_by = ["code"]
     objects = OfficeManager()
 

@@ -20,6 +20,11 @@ def ancestry(office: Office) -> list[str]:
     return paths_above(office.path)
 
 
+def has_biu_team(office: Office) -> bool:
+    """Whether the office, or one above it, has a business-intelligence team (R-ORG-07)."""
+    return Office.objects.filter(path__in=ancestry(office), has_biu_team=True).exists()
+
+
 def calendar_of(office: Office) -> WorkCalendar:
     """The working calendar in force at `office`. Cost: three queries.
 

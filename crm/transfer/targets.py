@@ -33,6 +33,9 @@ REASONS = {
     "id_number": _("is not an ID number"),
     "postcode": _("is not a postcode of six digits"),
     "control": _("contains characters that cannot be shown"),
+    "error_cell": _("is an error of the spreadsheet's formula"),
+    "ditto": _("points to another row: write it out"),
+    "no_name": _("says that nothing is known; leave the row out"),
     "taken": _("belongs to another customer of this office"),
     "no_customer": _("is no customer code of this office"),
     "no_office": _("is no office at or below this one"),
@@ -63,6 +66,9 @@ DATE_FORMS = (
     "%Y-%m-%d %H:%M:%S",
 )
 ROUNDED = re.compile(r"\d(\.\d+)?E\+?\d+", re.IGNORECASE)  # 1.38E+10
+ERROR_CELL = re.compile(
+    r"#(N/A|REF!|VALUE!|NAME\?|DIV/0!|NUM!|NULL!|SPILL!)", re.IGNORECASE
+)
 CONTROL = re.compile(r"[\x00-\x1f\x7f\ufffd]")
 FIRST_DATE, LAST_DATE = date(1980, 1, 1), date(2100, 12, 31)
 CACHE_ENTRIES = 50_000
@@ -148,6 +154,8 @@ def clean_text(limit: int, *, required: bool = False) -> Callable[[str], str]:
             raise Bad("too_long")
         if CONTROL.search(text):
             raise Bad("control")
+        if ERROR_CELL.fullmatch(text):
+            raise Bad("error_cell")
         return text
 
     return clean

@@ -139,11 +139,13 @@ def test_what_changed_on_an_office_is_in_the_trail(cast, client):
     make.sign_in(client, cast.gao)
     data = {"code": "420106", "name": "武昌", "level": "county", "kind": "bureau"}
     data |= {"is_active": "on", "requires_second_factor": "on", "parent": cast.wuhan.pk}
+    data |= {"has_service_area": "on"}
     client.post(reverse("access:office", args=["420106"]), data)
     details = AuditEvent.objects.get(action="office.changed").details
     assert details == {
         "name": ["武昌区", "武昌"],
         "requires_second_factor": ["False", "True"],
+        "has_service_area": ["False", "True"],
     }
 
 

@@ -3,6 +3,7 @@
 import pytest
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError
+from django.urls import reverse
 from django.utils.timezone import localdate
 
 from campaigns import planning, review, seasons, timetable
@@ -201,6 +202,33 @@ def test_a_timetable_wants_a_posting_day(cast):
     with pytest.raises(Refused) as refusal:
         timetable.lay(row, by=cast.ping)
     assert refusal.value.code == "season.posting"
+
+
+def test_a_milestone_serves_a_duty_of_the_same_season(client, cast, row):
+    group = planning.set_group(row, cast.wuhan, by=cast.chen, leader=cast.chen)
+    duty = group.duties.get(department="letter")
+    other = season(cast.wuhan, "2028")
+    foreign = planning.set_group(other, cast.wuhan, by=cast.chen, leader=cast.chen)
+    make.sign_in(client, cast.ping)
+    add = reverse("campaigns:plan_add", args=[row.code, "milestone"])
+    day = f"{row.first_day}"
+    sent = {
+        "content": "退件处理",
+        "department": "letter",
+        "first_day": day,
+        "due_on": day,
+    }
+    wrong = client.post(add, sent | {"duty": foreign.duties.first().pk})
+    assert wrong.status_code == 422
+    assert client.post(add, sent | {"duty": duty.pk}).status_code == 302
+    assert duty.milestones.get().content == "退件处理"
+    page = client.get(reverse("campaigns:plan", args=[row.code])).content.decode()
+    assert page.count("退件处理") >= 2  # in the timetable and at the duty
+    Duty.objects.create(
+        group=group, department="letter", words="名址处理", owner=cast.chen
+    )
+    planning.drop_duty(duty, by=cast.chen)
+    assert row.milestones.get(content="退件处理").duty is None
 
 
 def test_late_milestones_are_told_once_to_owner_and_supervisor(cast, row):

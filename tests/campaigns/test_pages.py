@@ -14,6 +14,7 @@ from campaigns.models import (
     Season,
     SeasonMember,
 )
+from crm.org.models import Office
 from tests import factories as make
 from tests.seasons import FACTS, contracted, issued, ordered, product, season
 
@@ -250,6 +251,11 @@ def test_a_proposal_is_for_one_customer_and_seen_by_who_keeps_it(client, cast, p
         "issue": "1",
     }
     assert client.post(page, sent | {"body": ""}).status_code == 422
+    assert client.post(page, sent).status_code == 422  # no team there (R-ORG-07)
+    card = reverse("campaigns:member", args=["2027", customer.pk])
+    assert page not in client.get(card).content.decode()
+    Office.objects.filter(pk=cast.hubei.pk).update(has_biu_team=True)
+    assert page in client.get(card).content.decode()
     found = client.post(page, sent)
     assert found.status_code == 302
     assert "回信一成" in client.get(found.url).content.decode()

@@ -6,7 +6,7 @@ import pytest
 from django.core.exceptions import PermissionDenied
 from django.utils.timezone import localdate
 
-from campaigns import addressing, files, printing, prizes, winners
+from campaigns import addressing, files, printing, prizes, typesetting, winners
 from campaigns.models import (
     CheckedAddress,
     PrintFile,
@@ -304,6 +304,32 @@ def test_recipient_and_customer_are_told_and_the_prize_is_claimed_or_missed(
     assert (found.claimed.numerator, found.missed.numerator) == (1, 0)
     later = winners.figures(wins, row, today=draw.redeem_until + timedelta(days=1))
     assert later.missed.numerator == 1
+
+
+@pytest.mark.parametrize("whom", ["recipient", "customer"])
+def test_letters_of_notice_bear_the_slogan_place_and_term(
+    cast, printed, whom, monkeypatch
+):
+    row = printed.season
+    Season.objects.filter(pk=row.pk).update(slogan="贺到、心到、喜到")
+    draw = drawn(cast, row, (1, "suffix", 1, "0"))
+    prizes.match(row, by=cast.ping)
+    made, real = [], typesetting.compile_pdf
+
+    def watched(template, data):
+        made.append(data)
+        return real(template, data)
+
+    monkeypatch.setattr(typesetting, "compile_pdf", watched)
+    wins = Win.objects.all()
+    winners.inform(row, wins, by=cast.zhao, whom=whom, way="letter")
+    run_inline(Job.objects.filter(kind="campaigns.files").latest("pk"))
+    content = files.fetch(PrintFile.objects.get(kind="notices"), by=cast.zhao)
+    assert content.startswith(b"%PDF")
+    (data,) = made
+    assert (data["slogan"], data["place"]) == ("贺到、心到、喜到", draw.place)
+    assert data["last"] == f"{draw.redeem_until}"
+    assert sum(len(letter["wins"]) for letter in data["letters"]) == 2
 
 
 def test_a_notice_is_measured_by_the_next_seasons_orders(cast, printed):

@@ -91,6 +91,68 @@ def test_a_file_becomes_a_version_and_each_address_is_judged(listed):
     assert listed.customer.list_state == "inaccurate"
 
 
+# What the lists of real clients suffer from: (cells put in, what the answer names). A text
+# is the reason why the row stays out, a set the flaws that its address keeps (class C).
+DAMAGE = [
+    ({"收件人": ""}, "missing"),
+    ({"收件人": "  \u3000"}, "missing"),
+    ({"收件人": "同上"}, "ditto"),
+    ({"收件人": "〃"}, "ditto"),
+    ({"收件人": "不详"}, "no_name"),
+    ({"收件人": "NULL"}, "no_name"),
+    ({"收件人": "#N/A"}, "error_cell"),
+    ({"收件人": "长" * 61}, "too_long"),
+    ({"收件人": "王\x07明"}, "control"),
+    ({"收件人": "王\ufffd明"}, "control"),
+    ({"编号": "7" * 41}, "too_long"),
+    ({"地址": ""}, "missing"),
+    ({"地址": "同上"}, "ditto"),
+    ({"地址": "#REF!"}, "error_cell"),
+    ({"地址": "路" * 201}, "too_long"),
+    ({"邮编": "4300601"}, "postcode"),
+    ({"电话": "1" * 31}, "too_long"),
+    ({"邮编": "43006"}, {"postcode"}),
+    ({"邮编": "43OO60"}, {"postcode"}),
+    ({"邮编": "510000"}, {"postcode"}),
+    ({"电话": "1.38E+10"}, {"phone"}),
+    ({"电话": "138001380001"}, {"phone"}),
+    ({"电话": "无"}, {"phone"}),
+    ({"地址": "中山路", "邮编": ""}, {"number"}),
+    ({"地址": "88号", "邮编": ""}, {"road", "number"}),
+    ({"省": "", "市": "", "区县": "", "邮编": ""}, {"region"}),
+    ({"省": "", "市": "", "区县": "", "地址": "鼓楼区中山路{n}号"}, {"several"}),
+]
+
+
+def test_twenty_seven_kinds_of_damage_are_each_named_and_nobody_is_lost(listed):
+    good = dict(
+        zip(HEADER, ["", "王{n}明", *PLACE, "中山路{n}号", "", "430060"], strict=True)
+    )
+    rows, out, flawed = [], {}, {}
+    for n in range(1, 1001):
+        cells, said = DAMAGE[n // 4 % len(DAMAGE)] if n % 4 == 0 else ({}, set())
+        row = {k: v.format(n=n) for k, v in (good | {"编号": str(n)} | cells).items()}
+        rows.append([row[name] for name in HEADER])
+        if isinstance(said, str):
+            out[n] = (next(iter(cells)), said)
+        else:
+            flawed[str(n)] = said
+    rows.append(rows[0])  # the same person at the same place
+    rows.append(rows[1][:-1])  # a cell is missing
+    out[1002] = ("", "columns")
+    batch = bring(listed, rows)
+    assert counts(batch) == (1002, len(flawed), 1, len(out))
+    found = {row.line - 1: (row.column, row.reason) for row in batch.rejections.all()}
+    assert found == out
+    judged = people(listed)
+    assert {ref: set(said) for ref, (_class, said) in judged.items()} == flawed
+    worse = {ref for ref, said in flawed.items() if said - {"phone"}}
+    assert {ref for ref, (grade, _said) in judged.items() if grade == "C"} == worse
+    version = RecipientVersion.objects.get()
+    assert version.recipients == len(flawed)
+    assert sum(version.by_class.values()) == len(flawed)
+
+
 def test_the_next_version_keeps_the_equal_ends_the_missing_and_replaces_the_changed(
     listed,
 ):

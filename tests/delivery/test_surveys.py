@@ -217,11 +217,13 @@ def test_erasing_the_customer_takes_the_words_and_leaves_the_number(
     assert not Answer.objects.exclude(words="").exists()
 
 
-def test_sowing_twice_leaves_one_questionnaire():
+def test_sowing_twice_leaves_one_of_each_questionnaire():
     surveys.sow()
     rows = Questionnaire.objects.values_list("code", flat=True)
-    assert sorted(rows) == ["outside", "work_order"]
-    assert QuestionnaireVersion.objects.count() == 2
+    assert sorted(rows) == ["card_season", "outside", "work_order"]
+    assert QuestionnaireVersion.objects.count() == 3
+    asked = surveys.current(surveys.CARD_SEASON).questions
+    assert asked.get(code="value").kind == "rating"  # worth its price (R-CAM-03)
 
 
 def test_a_rating_stands_only_with_an_answer(asked):
