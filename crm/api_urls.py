@@ -15,6 +15,7 @@ from complaints.aftercare_api import (
     TopicViewSet,
 )
 from complaints.api import ComplaintViewSet
+from crm.dashboards.api import KpiViewSet
 from customers.api import CustomerViewSet
 from customers.watch_api import (
     AlertViewSet,
@@ -51,6 +52,7 @@ router.register("delivery-quality", QualityViewSet, basename="api-quality")
 router.register("seasons", SeasonViewSet, basename="api-season")
 router.register("card-orders", OrderViewSet, basename="api-card-order")
 router.register("outreach", CampaignViewSet, basename="api-campaign")
+router.register("kpis", KpiViewSet, basename="api-kpi")
 router.register("feedback", FeedbackViewSet, basename="api-feedback")
 urlpatterns = [
     *router.urls,

@@ -110,6 +110,12 @@ class MenuEntry:
 
 MENU = (
     MenuEntry(_("KPI board"), "dashboards:board", "layout-dashboard", "kpi.view"),
+    MenuEntry(
+        pgettext_lazy("menu", "Figures"),
+        "dashboards:figures",
+        "chart-column",
+        "kpi.view",
+    ),
     MenuEntry(_("Today"), "customers:today", "sun", "task.view"),
     MenuEntry(_("Visits"), "delivery:visits", "map-pin-check", "visit.view"),
     MenuEntry(_("Greetings"), "delivery:care", "gift", "visit.view"),

@@ -110,6 +110,9 @@ ROUTES = {
     "transfer:rejected": Route("transfer.view", of="import", rows_for="supervisor"),
     "dashboards:board": Route("kpi.view"),
     "dashboards:compute": Route("kpi.compute", "post"),
+    "dashboards:figures": Route("kpi.view"),
+    "dashboards:kpi": Route("kpi.view"),
+    "dashboards:rows": Route("kpi.drill"),
     "dashboards:audit": Route("audit.view"),
     "customers:list": Route("customer.view"),
     "customers:search": Route("customer.view", "post"),
@@ -375,6 +378,9 @@ ROUTES = {
     ),
     "api-topic-list": Route("topic.view"),
     "api-topic-detail": Route("topic.view", of="topic"),
+    "api-kpi-list": Route("kpi.view"),
+    "api-kpi-detail": Route("kpi.view"),
+    "api-kpi-figures": Route("kpi.view"),
     "api-feedback-list": Route("feedback.submit"),
     "api-feedback-detail": Route(
         "feedback.submit", of="feedback", rows_for="agent supervisor"

@@ -1,15 +1,18 @@
 """The board's question: which office, which two periods."""
 
 from datetime import date
+from typing import Any
 
 from django import forms
 from django.core.validators import MaxValueValidator, MinValueValidator
+from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from crm.access.capabilities import may
 from crm.access.models import User
 from crm.access.scoping import offices_of
+from crm.dashboards.periods import Kind, last_ended, span_of
 from crm.dashboards.retention import default_periods
 from customers.queries import FIRST_YEAR, LAST_YEAR, Period
 
@@ -68,4 +71,45 @@ class BoardForm(forms.Form):
             self.add_error(
                 "current_first", _("The current period must begin after the base.")
             )
+        return cleaned
+
+
+class FiguresForm(forms.Form):
+    """Which office, which kind of period, and a day that lies in it."""
+
+    office = forms.ModelChoiceField(
+        queryset=None,
+        to_field_name="code",
+        label=gettext_lazy("Office"),
+        empty_label=None,
+    )
+    kind = forms.ChoiceField(label=gettext_lazy("Period"), choices=Kind.choices)
+    day = forms.DateField(
+        label=gettext_lazy("with the day"), widget=DATE, validators=YEARS
+    )
+
+    def __init__(self, data: Any, *, by: User) -> None:
+        offices = offices_of(by, "supervisor", "analyst")
+        units = list(offices)
+        top = min((unit.depth for unit in units), default=1)
+        kind = data.get("kind") or Kind.MONTH
+        known = {
+            "office": units[0].code if units else "",
+            "kind": kind,
+            "day": last_ended(kind, localdate()).last if kind in Kind else "",
+        }
+        given = {name: data[name] for name in known if data.get(name)}
+        super().__init__({**known, **given})
+        self.fields["office"].queryset = offices
+        # Two levels to choose from; those below are reached by their rows.
+        self.fields["office"].choices = [
+            (unit.code, str(unit))
+            for unit in units
+            if unit.depth <= top + 1 or unit.code == given.get("office")
+        ]
+
+    def clean(self) -> dict:
+        cleaned = super().clean() or {}
+        if cleaned.get("kind") and cleaned.get("day"):
+            cleaned["span"] = span_of(cleaned["kind"], cleaned["day"])
         return cleaned

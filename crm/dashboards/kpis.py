@@ -6,16 +6,12 @@ unrounded fraction.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
-from typing import Any
 
 from campaigns.figures import RATES as RATES_OF_SEASON
 from campaigns.figures import counts_of as season_counts
 from campaigns.models import Season
 from crm.org.models import Office
 from customers.queries import Period, Retention, retention_by_office
-from delivery.quality.figures import Span, counts_of
-from delivery.quality.metrics import METRICS, Metric
 from delivery.quality.rates import Share
 
 RETENTION_TARGET = 0.80  # seed 000: 老客户维护率 ≥ 80 %
@@ -75,22 +71,9 @@ KPIS = {"retention_rate": retention_rate, "new_customer_rate": new_customer_rate
 RATES = {"retention_rate": retention_of, "new_customer_rate": new_customers_of}
 
 
-def _of_delivery(metric: Metric) -> Callable[[Office, date, date], tuple[Share, Any]]:
-    """A metric of delivery for an office and days of acceptance, and its target as a
-    fraction (or per so many, as the metric)."""
-
-    def read(office: Office, first: date, last: date) -> tuple[Share, Any]:
-        share = metric.share(counts_of(office, Span(first, last)))
-        target = metric.target
-        return share, target / 100 if target and share.per == 1 else target
-
-    return read
-
-
 def _of_season(read: Callable) -> Callable[[Season, Office], Share]:
     """A rate of a card season for an office, from its orders."""
     return lambda season, office: read(season_counts(season, office), season)
 
 
 SEASON = {name: _of_season(read) for name, (read, _target) in RATES_OF_SEASON.items()}
-QUALITY = {metric.name: _of_delivery(metric) for metric in METRICS}

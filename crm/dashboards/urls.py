@@ -2,11 +2,14 @@
 
 from django.urls import path
 
-from crm.dashboards import views
+from crm.dashboards import figure_views, views
 
 app_name = "dashboards"
 urlpatterns = [
     path("board/", views.board, name="board"),
     path("board/compute/", views.compute, name="compute"),
+    path("figures/", figure_views.figures, name="figures"),
+    path("figures/<str:name>/", figure_views.kpi, name="kpi"),
+    path("figures/<str:name>/rows/<str:side>/", figure_views.rows, name="rows"),
     path("audit/", views.audit_trail, name="audit"),
 ]

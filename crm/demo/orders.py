@@ -79,7 +79,7 @@ def seed(
         if customer.office.code.startswith("4201"):
             row.office = offices["420100"]
         rows.append(row)
-        moves.append(_moves(row, path, row.opened_at, age, agent))
+        moves.append(_moves(row, path, row.opened_at, _spent(rng, path, age), agent))
     for row, steps in zip(rows, moves, strict=True):
         row.state = State.NEW
         clocks.start(row, calendars[row.handling_office_id])
@@ -104,6 +104,14 @@ def seed(
     with connection.cursor() as cursor:
         cursor.execute("SELECT setval('complaints_ref', %s)", [COMPLAINTS])
     return len(rows)
+
+
+def _spent(rng: Random, path: tuple[str, ...], age: timedelta) -> timedelta:
+    """How long it was worked on: what is closed took hours, now and then more than a week."""
+    if path[-1] not in CLOSED:
+        return age
+    hours = rng.choices([rng.uniform(2, 30), rng.uniform(120, 300)], [88, 12])[0]
+    return min(age, timedelta(hours=hours))
 
 
 def _order(
@@ -144,12 +152,12 @@ def _order(
 
 
 def _moves(
-    row: Complaint, path: tuple[str, ...], opened: datetime, age: timedelta, by: User
+    row: Complaint, path: tuple[str, ...], opened: datetime, spent: timedelta, by: User
 ) -> list[ComplaintMove]:
     steps = []
     for index, after in enumerate(path):
         before = path[index - 1] if index else ""
-        when = opened + age * 0.9 * (index / max(1, len(path) - 1))
+        when = opened + spent * 0.9 * (index / max(1, len(path) - 1))
         steps.append(
             ComplaintMove(complaint=row, at=when, by=by, before=before, after=after)
         )

@@ -11,8 +11,10 @@ from django.utils.timezone import localdate
 
 from crm.access.models import Posting, User
 from crm.audit import services as audit
-from crm.dashboards import retention
+from crm.dashboards import retention, snapshots
+from crm.dashboards.periods import Kind, last_ended
 from crm.demo import (
+    calls,
     grading,
     inspections,
     items,
@@ -40,6 +42,7 @@ from customers.usage_import import load
 
 SEED = 20261121
 CUSTOMERS = 3000
+MONTHS = 13  # of figures
 PORTFOLIO = 100  # customers of each demo manager
 
 
@@ -62,6 +65,7 @@ def seed() -> dict[str, int]:
         cursor.execute("ANALYZE")
     grading.seed(offices[province.PROVINCE[0]], users)
     complaints = orders.seed(rng, customers, users, offices)
+    calls.seed(rng, users, offices)
     watch.seed(rng, offices[province.PROVINCE[0]], users)
     visits.seed(rng, customers, users, offices)
     surveys.seed(rng, users, offices)
@@ -77,6 +81,7 @@ def seed() -> dict[str, int]:
         retention.compute(
             root, retention.earlier(base, earlier), retention.earlier(current, earlier)
         )
+    _figures(today)
     audit.record(None, "demo.seeded", offices[province.PROVINCE[0]])
     return {
         "offices": len(offices),
@@ -85,6 +90,15 @@ def seed() -> dict[str, int]:
         "complaints": complaints,
         "items": made,
     }
+
+
+def _figures(today: date) -> None:
+    """The boards' past: a year of months, and what a night counts."""
+    span = last_ended(Kind.MONTH, today)
+    for _month in range(MONTHS):
+        snapshots.compute(span, today)
+        span = span.previous
+    run_inline(enqueue("dashboards.figures"))
 
 
 def _offices() -> dict[str, Office]:

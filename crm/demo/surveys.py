@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from random import Random
 from typing import Any
 
+from django.db.models import F
 from django.utils.timezone import localdate, now
 
 from crm.access.models import User
@@ -30,6 +31,12 @@ def seed(rng: Random, users: dict[str, User], offices: dict[str, Office]) -> Non
     today = localdate()
     done = _round(version, boss, wuhan, "三季度揽收回访", today - timedelta(days=80))
     _answers(rng, done, share=0.8, better=0)
+    past = timedelta(days=70)
+    version.invitations.update(
+        sent_at=F("sent_at") - past,
+        answered_at=F("answered_at") - past,
+        expires_at=F("expires_at") - past,
+    )
     running = _round(version, boss, wuhan, "四季度揽收回访", today, before=done)
     _answers(rng, running, share=0.4, better=1)
     _letters(rng, version, boss, wuhan, offices)

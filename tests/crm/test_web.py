@@ -9,9 +9,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.urls import reverse
 
-from complaints.models import Complaint
 from crm import checks
-from crm.demo.seed import seed
 from crm.logs import ScrubFilter
 from crm.templatetags.ui import icon
 from crm.web import MENU
@@ -269,14 +267,6 @@ def test_the_start_up_checks_pass_on_this_database(db):
 def test_one_key_for_two_purposes_is_an_error(settings):
     settings.AUDIT_KEY = settings.INDEX_KEY
     assert [error.id for error in checks.keys_are_keys(None)] == ["crm.E002"]
-
-
-@pytest.mark.timeout(300)  # it makes the whole demo, beside other tests
-def test_the_demo_province_is_whole(db, settings):
-    made = seed()
-    assert made["customers"] == 3000
-    assert made["complaints"] == 300
-    assert len(set(Complaint.objects.values_list("state", flat=True))) == 13
 
 
 @pytest.mark.parametrize("kind", [OperationalError, InterfaceError])

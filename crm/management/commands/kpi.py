@@ -1,10 +1,12 @@
 """kpi NAME --office CODE …: one figure from the shell.
 
-Of customers: --base A..B --current C..D, or --season CODE by its card orders. Of delivery:
---from DAY --to DAY, the days of acceptance, both included.
+Of customers: --base A..B --current C..D, or --season CODE by its card orders. Any other, and
+those of customers against the period before: --from DAY --to DAY, both included, or the
+running --kind of period (a month).
 """
 
 from datetime import date
+from typing import Any
 
 from django.core.management.base import BaseCommand
 from django.utils.timezone import localdate
@@ -12,18 +14,20 @@ from django.utils.timezone import localdate
 from campaigns.figures import target_of
 from campaigns.models import Season
 from crm import shell
-from crm.dashboards.kpis import KPIS, QUALITY, SEASON
+from crm.dashboards.kpis import KPIS, SEASON
+from crm.dashboards.periods import Kind, Span, span_of
+from crm.dashboards.reckoned import BY_NAME
+from crm.dashboards.registry import read
 from crm.dashboards.retention import default_periods
 from crm.org.models import Office
 from customers.queries import Period
-from customers.seasons import month_span
 
 
 class Command(BaseCommand):
     help = "Print one KPI; with --json as one JSON line. Rates are unrounded fractions."
 
     def add_arguments(self, parser) -> None:
-        names = {*KPIS, *QUALITY, *SEASON}
+        names = {*KPIS, *BY_NAME, *SEASON}
         parser.add_argument("name", choices=sorted(names))
         parser.add_argument("--office", required=True)
         parser.add_argument("--base", help="2026-01-01..2026-06-30")
@@ -31,17 +35,13 @@ class Command(BaseCommand):
         parser.add_argument("--season", help="code of a card season")
         parser.add_argument("--from", dest="first", help="2026-11-01")
         parser.add_argument("--to", dest="last", help="2026-11-30")
+        parser.add_argument("--kind", choices=list(Kind), help="the running one")
         parser.add_argument("--json", action="store_true")
 
     def handle(self, *args, name: str, office: str, **options) -> None:
         unit = shell.office_named(office)
         try:
-            if options["season"] or name not in {*KPIS, *QUALITY}:
-                found, over = _of_season(name, unit, options["season"])
-            elif name in QUALITY:
-                found, over = _of_delivery(name, unit, options)
-            else:
-                found, over = _of_customers(name, unit, options)
+            found, over = _read(name, unit, options)
         except ValueError:
             shell.fail("a period is written 2026-01-01..2026-06-30, a day 2026-01-01")
         if options["json"]:
@@ -52,6 +52,15 @@ class Command(BaseCommand):
             f"({found['numerator']}/{found['denominator']}, target {found['target']})"
         )
         return None
+
+
+def _read(name: str, unit: Office, options: dict) -> tuple[dict, str]:
+    if options["season"] or name not in {*KPIS, *BY_NAME}:
+        return _of_season(name, unit, options["season"])
+    is_by_days = options["first"] or options["last"] or options["kind"]
+    if name in KPIS and not is_by_days:
+        return _of_customers(name, unit, options)
+    return _of_registry(name, unit, options | {"kind": options["kind"] or Kind.MONTH})
 
 
 def _of_customers(name: str, office: Office, options: dict) -> tuple[dict, str]:
@@ -85,19 +94,31 @@ def _of_season(name: str, office: Office, code: str | None) -> tuple[dict, str]:
     return found, season.code
 
 
-def _of_delivery(name: str, office: Office, options: dict) -> tuple[dict, str]:
-    first, last = month_span(localdate())
-    first = date.fromisoformat(options["first"]) if options["first"] else first
-    last = date.fromisoformat(options["last"]) if options["last"] else last
-    share, target = QUALITY[name](office, first, last)
+def _of_registry(name: str, office: Office, options: dict) -> tuple[dict, str]:
+    kpi = BY_NAME[name]
+    span = span_of(options["kind"], localdate())
+    if options["first"] or options["last"]:
+        first = date.fromisoformat(options["first"] or options["last"])
+        last = date.fromisoformat(options["last"] or options["first"])
+        span = Span(span.kind, first, last)
+    share = read([office], span, [kpi])[office.pk][name]
+    target = None if kpi.target is None else float(kpi.target)
+    if target is not None and kpi.unit == "percent":
+        target /= 100
     found = {
         "kpi": name,
         "office": office.code,
-        "from": f"{first}",
-        "to": f"{last}",
-        "numerator": share.numerator,
-        "denominator": share.denominator,
-        "value": share.value,
+        "from": f"{span.first}",
+        "to": f"{span.last}",
+        "version": kpi.version,
+        "numerator": _plain(share.numerator),
+        "denominator": _plain(share.denominator),
+        "value": None if share.value is None else float(share.value),
         "target": target,
     }
-    return found, f"{first}..{last}"
+    return found, f"{span.first}..{span.last}"
+
+
+def _plain(number: Any) -> int | float:
+    """As JSON writes it: sums of money and ratings come as decimals."""
+    return int(number) if number == int(number) else float(number)

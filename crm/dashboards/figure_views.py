@@ -1,0 +1,172 @@
+"""The pages of figures: a unit's board, one KPI with its league, the rows behind a number."""
+
+from contextlib import suppress
+from functools import partial
+from typing import Any
+from urllib.parse import urlencode
+
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import Model
+from django.http import Http404, HttpResponse
+from django.shortcuts import render
+
+from crm.access.capabilities import AuthedRequest, may, needs
+from crm.audit import services as audit
+from crm.dashboards import boards
+from crm.dashboards.forms import FiguresForm
+from crm.dashboards.periods import Span
+from crm.dashboards.reckoned import BY_NAME
+from crm.dashboards.registry import GROUPS, UNITS, Kpi
+from crm.org.models import Office
+from crm.org.queries import ancestry
+from crm.web import keyset_page
+
+TILES = (
+    *("resolution_in_time", "legal_in_time", "complaint_rate", "satisfaction"),
+    *("retention_rate", "on_time_rate", "timely_pickup_rate", "visit_coverage"),
+)
+SIDES = ("top", "bottom")
+
+
+def _asked(request: AuthedRequest) -> FiguresForm:
+    return FiguresForm(request.GET, by=request.user)
+
+
+def _kpi(name: str) -> Kpi:
+    found = BY_NAME.get(name)
+    if found is None:
+        raise Http404
+    return found
+
+
+def _frame(request: AuthedRequest, form: FiguresForm) -> dict[str, Any]:
+    """What every page of figures shows around them."""
+    office, span = form.cleaned_data["office"], form.cleaned_data["span"]
+    above = Office.objects.filter(path__in=ancestry(office)).order_by("path")
+    allowed = set(form.fields["office"].queryset.values_list("pk", flat=True))  # type: ignore[attr-defined]
+    return {
+        "form": form,
+        "office": office,
+        "span": span,
+        "above": [unit for unit in above if unit.pk in allowed],
+        "earlier": address(office, span.previous),
+        "later": address(office, span.following),
+        "address": address(office, span),
+        "may_drill": may(request.user, "kpi.drill", office),
+    }
+
+
+def address(office: Office, span: Span) -> str:
+    """The question as part of an address: explicit dates, so that a link keeps them."""
+    return urlencode({"office": office.code, "kind": span.kind, "day": f"{span.first}"})
+
+
+@needs("kpi.view")
+def figures(request: AuthedRequest) -> HttpResponse:
+    """All figures of an office in a period; each opens its KPI and its rows.
+
+    Cost: for periods that are final, six queries; for those that settle, those of
+    `registry.read` for three periods, kept for a minute.
+    """
+    form = _asked(request)
+    if not form.is_valid():
+        return render(request, "dashboards/figures.html", {"form": form}, status=422)
+    context = _frame(request, form)
+    cells, here = boards.board(
+        context["office"], context["span"], only_aggregates=not context["may_drill"]
+    )
+    by_name = {cell.kpi.name: cell for cell in cells}
+    groups = [
+        (label, [cell for cell in cells if cell.kpi.group == name])
+        for name, label in GROUPS.items()
+    ]
+    context |= {
+        "tiles": [by_name[name] for name in TILES if name in by_name],
+        "groups": [(label, found) for label, found in groups if found],
+        "here": here,
+        "units": UNITS,
+    }
+    return render(request, "dashboards/figures.html", context)
+
+
+@needs("kpi.view")
+def kpi(request: AuthedRequest, name: str) -> HttpResponse:
+    """One KPI: its definition, its past, and the units below in order."""
+    one, form = _kpi(name), _asked(request)
+    if not form.is_valid():
+        context: dict[str, Any] = {"form": form, "kpi": one}
+        return render(request, "dashboards/kpi.html", context, status=422)
+    context = _frame(request, form)
+    office, span = context["office"], context["span"]
+    hide = not context["may_drill"]
+    cells, here = boards.board(office, span, only_aggregates=hide, kpis=[one])
+    context |= {
+        "kpi": one,
+        "unit": UNITS[one.unit],
+        "cell": cells[0] if cells else None,
+        "here": here,
+        "lines": boards.league(one, office, span, only_aggregates=hide),
+        "links": _links(one, office, span) if context["may_drill"] else {},
+        "past": boards.past(one, office, span),
+    }
+    return render(request, "dashboards/kpi.html", context)
+
+
+def _links(one: Kpi, office: Office, span: Span) -> dict[str, str]:
+    """Where the rows behind both parts are listed."""
+    if one.reckoned:
+        return {side: one.reckoned.address(one, side, office, span) for side in SIDES}
+    return {side: f"rows/{side}/?{address(office, span)}" for side in SIDES}
+
+
+def _key(model: type[Model], text: str) -> tuple | None:
+    """The key that an address names, whatever the model's kind of key is."""
+    with suppress(ValidationError):
+        key = model._meta.pk.to_python(text)  # type: ignore[union-attr]
+        return (key, key) if text else None
+    return None
+
+
+@needs("kpi.drill")
+def rows(request: AuthedRequest, name: str, side: str) -> HttpResponse:
+    """The rows behind a part of a figure: as many as the figure says."""
+    one, form = _kpi(name), _asked(request)
+    if side not in SIDES or not form.is_valid():
+        raise Http404
+    office, span = form.cleaned_data["office"], form.cleaned_data["span"]
+    if not may(request.user, "kpi.drill", office):
+        raise PermissionDenied
+    behind = boards.rows_behind(one, side, office, span)
+    if behind is None:
+        raise Http404
+    found, shows = behind
+    page = keyset_page(
+        found,
+        ["-pk", "-pk"],
+        request.GET.get("after", ""),
+        cap=None,
+        read_key=partial(_key, found.model),
+        write_key=lambda row: str(row.pk),
+    )
+    audit.record(
+        request.user,
+        "kpi.drilled",
+        office,
+        office=office,
+        details={
+            "kpi": name,
+            "part": side,
+            "from": f"{span.first}",
+            "to": f"{span.last}",
+        },
+    )
+    context = {
+        "kpi": one,
+        "part": getattr(one, side),
+        "office": office,
+        "span": span,
+        "address": address(office, span),
+        "page": page,
+        "lines": [shows(row) for row in page.rows],
+    }
+    return render(request, "dashboards/rows.html", context)

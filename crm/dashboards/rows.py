@@ -1,0 +1,176 @@
+"""The tables that KPIs count rows of: which rows are of some days, and how one is shown."""
+
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from django.db.models import F, QuerySet, Value
+from django.db.models.functions import Coalesce
+from django.urls import reverse
+from django.utils.timezone import localdate, make_aware, now
+
+from complaints.models import Call, CoHandler, Complaint, Milestone, QualityCheck
+from crm.dashboards.registry import Line, Rows
+from customers.models import Customer, Opportunity, Receivable
+from delivery.models import Invitation, Visit
+
+
+def _moments(first: date, last: date) -> tuple[datetime, datetime]:
+    """From the first moment of the first day to the first one after the last."""
+    begins, ends = (
+        make_aware(datetime.combine(day, time()))
+        for day in (first, last + timedelta(1))
+    )
+    return begins, ends
+
+
+def _within(name: str, first: date, last: date) -> dict[str, datetime]:
+    begins, ends = _moments(first, last)
+    return {f"{name}__gte": begins, f"{name}__lt": ends}
+
+
+def _order_line(row: Complaint) -> Line:
+    url = reverse("complaints:detail", args=[row.ref])
+    return Line(row.ref, url, row.opened_at, row.get_category_display())
+
+
+def _opened(first: date, last: date) -> QuerySet:
+    return Complaint.objects.filter(
+        merged_into=None, **_within("opened_at", first, last)
+    )
+
+
+def _closed(first: date, last: date) -> QuerySet:
+    return Complaint.objects.filter(
+        merged_into=None, **_within("closed_at", first, last)
+    )
+
+
+def _clocks(first: date, last: date) -> QuerySet:
+    """Clocks whose time has come: those that run cannot be judged yet."""
+    rows = Milestone.objects.filter(complaint__merged_into=None)
+    rows = rows.annotate(until=Coalesce("extended_to", "due_at"))
+    return rows.filter(until__lte=now(), **_within("until", first, last))
+
+
+def _clock_line(row: Milestone) -> Line:
+    url = reverse("complaints:detail", args=[row.complaint.ref])
+    until: Any = row
+    return Line(row.complaint.ref, url, until.until, row.get_kind_display())
+
+
+def _calls(first: date, last: date) -> QuerySet:
+    return Call.objects.exclude(call_id=None).filter(**_within("rang_at", first, last))
+
+
+def _call_line(row: Call) -> Line:
+    order = row.complaint
+    url = reverse("complaints:detail", args=[order.ref]) if order else ""
+    return Line(
+        order.ref if order else "—", url, row.rang_at, row.get_wrap_up_display()
+    )
+
+
+def _answered(first: date, last: date) -> QuerySet:
+    rows = Invitation.objects.filter(rating__isnull=False)
+    return rows.filter(**_within("answered_at", first, last))
+
+
+def _asked(first: date, last: date) -> QuerySet:
+    return Invitation.objects.filter(**_within("sent_at", first, last))
+
+
+def _invitation_line(row: Invitation) -> Line:
+    of_order = row.source == "complaints"
+    url = reverse("complaints:detail", args=[row.subject]) if of_order else ""
+    rating = "" if row.rating is None else f"{row.rating} / 5"
+    return Line(row.subject, url, row.answered_at or row.sent_at, rating)
+
+
+def _visits(first: date, last: date) -> QuerySet:
+    """Visits whose last day has come, without those that were dropped."""
+    rows = Visit.objects.exclude(state=Visit.State.DROPPED)
+    return rows.filter(due_on__range=(first, min(last, localdate())))
+
+
+def _visit_line(row: Visit) -> Line:
+    url = row.get_absolute_url()
+    return Line(row.customer.code, url, row.due_on, row.get_state_display())
+
+
+def _bills(first: date, last: date) -> QuerySet:
+    return Receivable.objects.filter(
+        due_on__range=(first, min(last, localdate()))
+    ).annotate(unpaid=F("amount") - F("paid"))
+
+
+def _bill_line(row: Receivable) -> Line:
+    unpaid: Any = row
+    url = row.customer.get_absolute_url()
+    return Line(
+        f"{row.customer.code} {row.number}", url, row.due_on, f"{unpaid.unpaid}"
+    )
+
+
+def _customers(_first: date, last: date) -> QuerySet:
+    """Customers that an office had at the end of the days."""
+    _begins, ends = _moments(last, last)
+    return Customer.objects.filter(merged_into=None, created_at__lt=ends)
+
+
+def _customer_line(row: Customer) -> Line:
+    return Line(row.code, row.get_absolute_url(), row.created_at)
+
+
+def _projects(first: date, last: date) -> QuerySet:
+    return Opportunity.objects.filter(
+        customer__merged_into=None, **_within("created_at", first, last)
+    )
+
+
+def _project_line(row: Opportunity) -> Line:
+    url = row.customer.get_absolute_url()
+    return Line(row.title, url, row.created_at, row.get_stage_display())
+
+
+def _help(first: date, last: date) -> QuerySet:
+    return CoHandler.objects.filter(
+        rating__isnull=False, **_within("replied_at", first, last)
+    )
+
+
+def _help_line(row: CoHandler) -> Line:
+    url = reverse("complaints:detail", args=[row.complaint.ref])
+    return Line(row.complaint.ref, url, row.replied_at, f"{row.rating} / 5")
+
+
+def _checks(first: date, last: date) -> QuerySet:
+    return QualityCheck.objects.filter(
+        score__isnull=False, **_within("checked_at", first, last)
+    )
+
+
+def _check_line(row: QualityCheck) -> Line:
+    url = reverse("complaints:detail", args=[row.complaint.ref])
+    return Line(row.complaint.ref, url, row.checked_at, f"{row.score}")
+
+
+ORDERS = Rows("orders", _opened, "handling_office", _order_line)
+TAKEN = Rows("taken", _opened, "office", _order_line)
+CLOSED = Rows("closed", _closed, "handling_office", _order_line)
+CLOCKS = Rows(
+    "clocks", _clocks, "complaint__handling_office", _clock_line, ("complaint",)
+)
+CALLS = Rows("calls", _calls, "office", _call_line, ("complaint",))
+ANSWERED = Rows("answered", _answered, "office", _invitation_line)
+ASKED = Rows("asked", _asked, "office", _invitation_line)
+VISITS = Rows("visits", _visits, "customer__office", _visit_line, ("customer",))
+BILLS = Rows("bills", _bills, "customer__office", _bill_line, ("customer",))
+CUSTOMERS = Rows("customers", _customers, "office", _customer_line)
+PROJECTS = Rows("projects", _projects, "customer__office", _project_line, ("customer",))
+HELP = Rows("help", _help, "office", _help_line, ("complaint",))
+CHECKS = Rows("checks", _checks, "office", _check_line, ("complaint",))
+
+
+def seconds(count: int) -> Value:
+    """So many seconds, for adding to a moment in a condition."""
+    return Value(timedelta(seconds=count))
