@@ -113,6 +113,8 @@ ROUTES = {
     "dashboards:figures": Route("kpi.view"),
     "dashboards:kpi": Route("kpi.view"),
     "dashboards:rows": Route("kpi.drill"),
+    "dashboards:targets": Route("kpi.target"),
+    "dashboards:targets_copy": Route("kpi.target", "post"),
     "dashboards:audit": Route("audit.view"),
     "customers:list": Route("customer.view"),
     "customers:search": Route("customer.view", "post"),

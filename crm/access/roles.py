@@ -86,6 +86,7 @@ CAPABILITIES: dict[str, set[Role]] = {
     "kpi.view": {S, Role.ANALYST},
     "kpi.compute": {S},
     "kpi.drill": {S},
+    "kpi.target": {S},  # of the units below one's own; the top sets its own
     "transfer.import": {S, Role.IMPORTER},
     "transfer.view": {M, S, Role.IMPORTER},
     "recipients.keep": {M, S},  # lists that customers entrust to us

@@ -16,7 +16,7 @@ from django.utils.timezone import now
 
 from crm.dashboards.models import Figure, FigureRun, Target
 from crm.dashboards.periods import Kind, Span
-from crm.dashboards.reckoned import KPIS
+from crm.dashboards.reckoned import BY_NAME, KPIS
 from crm.dashboards.registry import Kpi, Shares, listed, read, share
 from crm.org.models import Office
 from customers.queries import SMALLEST_CELL
@@ -105,7 +105,7 @@ class Cell:
 def is_telling(kpi: Kpi, one: Share) -> bool:
     """Whether a figure stands for fewer than five: it could name them (B30)."""
     parts = [one.denominator]
-    if kpi.top.total is None:
+    if kpi.top.total is None and not kpi.adds:
         parts += [one.numerator, one.denominator - one.numerator]
     return any(0 < part < SMALLEST_CELL for part in parts)
 
@@ -168,8 +168,11 @@ def _trends(office: Office, span: Span) -> dict[str, list[float]]:
         office=office, kind=span.kind, first__range=(oldest.first, span.first)
     )
     found: dict[str, list[float]] = {}
-    for row in rows.order_by("first"):
-        found.setdefault(row.kpi, []).append(float(row.numerator / row.denominator))
+    for row in rows.filter(kpi__in=BY_NAME).order_by("first"):
+        value = (
+            row.numerator if BY_NAME[row.kpi].adds else row.numerator / row.denominator
+        )
+        found.setdefault(row.kpi, []).append(float(value))
     return found
 
 

@@ -13,7 +13,10 @@ from crm.access.capabilities import may
 from crm.access.models import User
 from crm.access.scoping import offices_of
 from crm.dashboards.periods import Kind, last_ended, span_of
+from crm.dashboards.reckoned import KPIS
+from crm.dashboards.registry import GROUPS
 from crm.dashboards.retention import default_periods
+from crm.dashboards.targets import GRIDS
 from customers.queries import FIRST_YEAR, LAST_YEAR, Period
 
 YEARS = [
@@ -113,3 +116,36 @@ class FiguresForm(forms.Form):
         if cleaned.get("kind") and cleaned.get("day"):
             cleaned["span"] = span_of(cleaned["kind"], cleaned["day"])
         return cleaned
+
+
+class GridForm(forms.Form):
+    """Which KPI's targets, of which office and those below it, for which year."""
+
+    kpi = forms.ChoiceField(label=gettext_lazy("Figure"))
+    office = forms.ModelChoiceField(
+        queryset=None,
+        to_field_name="code",
+        label=gettext_lazy("Office"),
+        empty_label=None,
+    )
+    kind = forms.ChoiceField(label=gettext_lazy("Period"))
+    year = forms.IntegerField(
+        label=gettext_lazy("Year"), min_value=FIRST_YEAR, max_value=LAST_YEAR
+    )
+
+    def __init__(self, data: Any, *, by: User) -> None:
+        offices = offices_of(by, "supervisor")
+        known = {
+            "kpi": KPIS[0].name,
+            "office": offices.values_list("code", flat=True).first(),
+            "kind": Kind.MONTH.value,
+            "year": localdate().year,
+        }
+        given = {name: data[name] for name in known if data.get(name)}
+        super().__init__({**known, **given})
+        self.fields["office"].queryset = offices
+        self.fields["kpi"].choices = [
+            (label, [(kpi.name, kpi.label) for kpi in KPIS if kpi.group == group])
+            for group, label in GROUPS.items()
+        ]
+        self.fields["kind"].choices = [(kind.value, kind.label) for kind in GRIDS]

@@ -35,6 +35,7 @@ UNITS = {
     "score": "",
     "ratio": "",
     "yuan": pgettext_lazy("unit", "yuan"),
+    "pieces": pgettext_lazy("unit", "pieces"),
 }
 
 
@@ -112,6 +113,9 @@ class Kpi:
     owner: Any
     unit: str = "percent"
     per: int = 1
+    adds: bool = (
+        False  # a sum: shown is the numerator, the denominator says of how many
+    )
     is_low_good: bool = False
     target: Decimal | None = None
     excludes: Any = ""
@@ -127,6 +131,8 @@ class Kpi:
         """The value in the KPI's unit, unrounded; None without a denominator."""
         if not share.denominator:
             return None
+        if self.adds:
+            return Decimal(share.numerator)
         times = 100 if self.unit == "percent" else self.per
         return Decimal(times) * Decimal(share.numerator) / Decimal(share.denominator)
 

@@ -78,6 +78,7 @@ PAGES = {
         "/prizes/",
         "/kpi/board/",
         "/kpi/figures/",
+        "/kpi/targets/",
         "/kpi/figures/on_time_rate/",
         "/kpi/figures/online_share/rows/bottom/",
         "/complaints/",

@@ -53,6 +53,11 @@ HERE = (
 IN_BASE = f"FROM {BASE} a {HERE} WHERE o.path LIKE %(path)s"
 IN_NOW = f"FROM {NOW} a {HERE} WHERE o.path LIKE %(path)s"
 
+LINES = """FROM customers_usage l JOIN customers_customer u ON u.id = l.customer_id
+JOIN customers_customer v ON v.id = coalesce(u.merged_into_id, u.id)
+JOIN org_office o ON o.id = v.office_id
+WHERE l.posted_on BETWEEN %(first)s AND %(last)s AND o.path LIKE %(path)s"""
+
 COUNT, COMPLAINT = "SELECT count(*)", "AND c.kind = 'complaint'"
 DEMAND = "AND k.wrap_up IN ('solved', 'logged', 'passed_on', 'call_back')"
 BOTH = {
@@ -110,6 +115,8 @@ BOTH = {
         f"{COUNT} {PROJECTS} AND x.stage = 'won'",
         f"{COUNT} {PROJECTS}",
     ),
+    "revenue": (f"SELECT sum(l.revenue) {LINES}", f"{COUNT} {IN_NOW}"),
+    "pieces": (f"SELECT sum(l.pieces) {LINES}", f"{COUNT} {IN_NOW}"),
     "retention_rate": (
         f"{COUNT} {IN_BASE} AND a.id IN {NOW}",
         f"{COUNT} {IN_BASE}",

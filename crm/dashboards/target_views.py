@@ -1,0 +1,126 @@
+"""The grid of targets: units by periods of a year, for one KPI."""
+
+from decimal import Decimal, InvalidOperation
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from crm.access.capabilities import AuthedRequest, needs
+from crm.dashboards import targets as grid
+from crm.dashboards.forms import GridForm
+from crm.dashboards.reckoned import BY_NAME
+from crm.dashboards.registry import UNITS
+
+LARGEST = Decimal("9999999999.99")
+
+
+def _address(asked: dict[str, Any]) -> str:
+    query = {
+        "kpi": asked["kpi"],
+        "office": asked["office"].code,
+        "kind": asked["kind"],
+        "year": asked["year"],
+    }
+    return f"{reverse('dashboards:targets')}?{urlencode(query)}"
+
+
+def _typed(
+    request: AuthedRequest, units: list, spans: list
+) -> tuple[dict[grid.Key, Decimal], dict[grid.Key, str]]:
+    """The numbers that were typed, and what is wrong with those that are none."""
+    found: dict[grid.Key, Decimal] = {}
+    wrong: dict[grid.Key, str] = {}
+    for unit in units:
+        for span in spans:
+            text = request.POST.get(f"t-{unit.pk}-{span.first}", "").strip()
+            if not text:
+                continue
+            try:
+                value = Decimal(text.replace(",", ""))
+            except InvalidOperation:
+                wrong[unit.pk, span] = _("Not a number.")
+                continue
+            if not (value.is_finite() and 0 <= value <= LARGEST):
+                wrong[unit.pk, span] = _("Between 0 and 9,999,999,999.99.")
+                continue
+            found[unit.pk, span] = value.quantize(Decimal("0.01"))
+    return found, wrong
+
+
+@needs("kpi.target")
+def targets(request: AuthedRequest) -> HttpResponse:
+    """Look at a grid, or keep all of it at once."""
+    form = GridForm(request.GET, by=request.user)
+    if not form.is_valid():
+        return render(request, "dashboards/targets.html", {"form": form}, status=422)
+    asked = form.cleaned_data
+    kpi, office = BY_NAME[asked["kpi"]], asked["office"]
+    units, spans = grid.units_of(office), grid.spans_of(asked["kind"], asked["year"])
+    known = grid.set_before(kpi, units, spans)
+    typed: dict[grid.Key, Decimal] = {key: row.value for key, row in known.items()}
+    wrong: dict[grid.Key, str] = {}
+    if request.method == "POST":
+        fixed = {unit.pk for unit in units if not grid.may_set(request.user, unit)}
+        sent, wrong = _typed(request, units, spans)
+        kept = {key: value for key, value in typed.items() if key[0] in fixed}
+        typed = {
+            key: value for key, value in sent.items() if key[0] not in fixed
+        } | kept
+        wrong |= grid.faults(kpi, office, units, typed)
+        if not wrong:
+            changed = grid.keep(kpi, office, spans, typed, by=request.user)
+            messages.success(request, _("%(n)s targets changed.") % {"n": changed})
+            return redirect(_address(asked))
+    rows = [
+        {
+            "unit": unit,
+            "may_set": grid.may_set(request.user, unit),
+            "cells": [_cell(request, unit, span, typed, wrong) for span in spans],
+        }
+        for unit in units
+    ]
+    context = {
+        "form": form,
+        "kpi": kpi,
+        "unit": UNITS[kpi.unit],
+        "office": office,
+        "spans": spans,
+        "rows": rows,
+        "wrong": wrong,
+        "asked": asked,
+    }
+    status = 422 if wrong or form.errors else 200
+    return render(request, "dashboards/targets.html", context, status=status)
+
+
+def _cell(
+    request: AuthedRequest, unit: Any, span: Any, typed: dict, wrong: dict
+) -> dict[str, Any]:
+    """What an input shows: what was typed, wrong or not, else what is set."""
+    name, key = f"t-{unit.pk}-{span.first}", (unit.pk, span)
+    value = typed.get(key, "")
+    if key in wrong and name in request.POST:
+        value = request.POST[name]
+    return {"name": name, "value": value, "wrong": wrong.get(key, ""), "span": span}
+
+
+@require_POST
+@needs("kpi.target")
+def copy(request: AuthedRequest) -> HttpResponse:
+    """Fill a year's empty cells from the year before."""
+    form = GridForm(request.POST, by=request.user)
+    if not form.is_valid():
+        raise Http404
+    asked = form.cleaned_data
+    kpi = BY_NAME[asked["kpi"]]
+    number = grid.copy_year(
+        kpi, asked["office"], asked["kind"], asked["year"], by=request.user
+    )
+    messages.success(request, _("%(n)s targets copied.") % {"n": number})
+    return redirect(_address(asked))
