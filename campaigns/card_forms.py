@@ -60,6 +60,7 @@ class HandOverForm(forms.Form):
     saved_hours = forms.DecimalField(
         label=gettext_lazy("hours saved by sorting"),
         min_value=0,
+        max_value=240,
         max_digits=6,
         decimal_places=1,
         required=False,

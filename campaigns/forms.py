@@ -1,8 +1,11 @@
 """Forms of seasons, their plan and their review."""
 
+import hashlib
+from datetime import timedelta
 from typing import Any
 
 from django import forms
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
@@ -79,6 +82,14 @@ class CustomerField(forms.CharField):
 class SeasonForm(forms.ModelForm):
     class Meta:
         model = Season
+        error_messages = {
+            "code": {
+                "unique": gettext_lazy("There is a season of this code."),
+                "invalid": gettext_lazy(
+                    "Letters, digits, hyphens and underscores only."
+                ),
+            }
+        }
         fields = [
             *("office", "code", "name", "previous", "first_day", "last_day"),
             *("posting_on", "draw_on", "purpose", "content", "retention_target"),
@@ -99,8 +110,17 @@ class SeasonForm(forms.ModelForm):
         self.fields["office"].empty_label = None
         self.fields["previous"].queryset = seasons.exclude(pk=self.instance.pk)
         bounded(self, "first_day", "last_day", "posting_on", "draw_on")
+        for name in ("retention_target", "follow_up_target"):
+            self.fields[name].validators.append(MaxValueValidator(100))
         if self.instance.pk:
             del self.fields["office"]
+
+    def clean(self) -> dict:
+        found = super().clean() or {}
+        first, draw = found.get("first_day"), found.get("draw_on")
+        if first and draw and draw < first:
+            self.add_error("draw_on", _("The draw lies before the season."))
+        return found
 
     def clean_code(self) -> str:
         code = self.cleaned_data["code"]
@@ -109,7 +129,42 @@ class SeasonForm(forms.ModelForm):
         return code
 
 
-class MilestoneForm(forms.ModelForm):
+YEAR = 366  # days around a season that its milestones may lie in
+
+
+class SeenForm(forms.ModelForm):
+    """A form that says so when somebody has changed its row since it was shown."""
+
+    def __init__(self, data: Any = None, **facts: Any) -> None:
+        super().__init__(data, **facts)
+        self.seen = self._seen()
+
+    def _seen(self) -> str:
+        """What the fields hold now, as the page sends it back."""
+        if not self.instance.pk:
+            return ""
+        held = {
+            name: str(self.instance.__dict__.get(_column(self.instance, name)))
+            for name in self._meta.fields
+        }
+        return hashlib.sha256(f"{held}".encode()).hexdigest()
+
+    def clean(self) -> dict:
+        sent = self.data.get("seen", "")
+        if sent and sent != self.seen:
+            message = _(
+                "Somebody has changed this since you opened it. Yours stands below: look at "
+                "theirs, then save again to put yours in its place."
+            )
+            raise forms.ValidationError(message)
+        return super().clean() or {}
+
+
+def _column(row: Any, name: str) -> str:
+    return row._meta.get_field(name).attname
+
+
+class MilestoneForm(SeenForm):
     owner = person(gettext_lazy("Owner"), required=False)
 
     class Meta:
@@ -130,6 +185,10 @@ class MilestoneForm(forms.ModelForm):
         )
         self.initial["content"] = str(self.instance)
         bounded(self, "first_day", "due_on")
+        season_ends = season.last_day + timedelta(days=YEAR)
+        self.fields["due_on"].validators.append(MaxValueValidator(season_ends))
+        season_begins = season.first_day - timedelta(days=YEAR)
+        self.fields["first_day"].validators.append(MinValueValidator(season_begins))
 
     def save(self, commit: bool = True) -> Milestone:
         if {"first_day", "due_on"} & set(self.changed_data):
@@ -167,7 +226,7 @@ class DutyForm(forms.ModelForm):
         self.fields["owner"].queryset = people_at(office)
 
 
-class ResourceForm(forms.ModelForm):
+class ResourceForm(SeenForm):
     class Meta:
         model = Resource
         fields = ["kind", "name", "unit", "planned", "used", "price"]
@@ -179,14 +238,14 @@ class CompetitorForm(forms.ModelForm):
         fields = ["name", "strategy", "answer", "sales"]
 
 
-class DocumentForm(forms.ModelForm):
+class DocumentForm(SeenForm):
     class Meta:
         model = SeasonDocument
         fields = ["kind", "title", "body"]
         widgets = {"body": forms.Textarea(attrs={"rows": 14})}
 
 
-class ProposalForm(forms.ModelForm):
+class ProposalForm(SeenForm):
     """A database-marketing proposal for one customer (R-CAM-30)."""
 
     class Meta:

@@ -21,7 +21,7 @@ from crm.access.once import answered, once
 from crm.access.scoping import offices_of
 from crm.errors import Refused
 from crm.web import keyset_page
-from customers.models import SavedView
+from customers.models import GradeScheme, SavedView
 from delivery.quality.forms import bounded
 from delivery.visit_forms import DAY
 
@@ -58,6 +58,17 @@ class OfferForm(forms.ModelForm):
         self.fields["office"].queryset = offices
         self.fields["office"].empty_label = None
         bounded(self, "first_day", "last_day")
+
+    def clean_grades(self) -> list[str]:
+        schemes = GradeScheme.objects.filter(state=GradeScheme.State.ACTIVE)
+        rules = schemes.values_list("rules", flat=True)
+        known = {grade["code"] for one in rules for grade in one["grades"]}
+        asked = self.cleaned_data["grades"]
+        if known and (unknown := [code for code in asked if code not in known]):
+            message = _("No grade is called %(codes)s; there are %(known)s.")
+            values = {"codes": ", ".join(unknown), "known": ", ".join(sorted(known))}
+            raise forms.ValidationError(message % values)
+        return asked
 
 
 class InviteForm(forms.Form):

@@ -109,6 +109,7 @@ def order_new(request: AuthedRequest, code: str) -> HttpResponse:
             _beside(form, refusal)
     context = frame_of(request, season, "orders") | {
         "form": form,
+        "about": known and known.name_for(request.user),
         "prices": products.offered_in(season),
     }
     status = 422 if form.errors else 200

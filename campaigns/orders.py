@@ -45,7 +45,8 @@ def offer(order: CardOrder, *, by: User) -> CardOrder:
 
     Refused("order.office") for a customer outside the season, ("order.product") for what
     this season does not sell, ("order.pieces") for a number that no band has,
-    ("order.days") outside the season.
+    ("order.days") outside the season, ("order.valid_until") and ("order.posting_on") for a term or
+    a posting day before the order, ("order.price") for nothing.
     """
     season, customer = seasons.locked(order.season), order.customer
     require(by, "order.keep", customer.office)
@@ -65,6 +66,14 @@ def offer(order: CardOrder, *, by: User) -> CardOrder:
         raise Refused("order.days", _("This day lies outside the season."))
     _price(order, season)
     order.valid_until = order.valid_until or localdate() + timedelta(days=OFFER_DAYS)
+    if order.valid_until < order.ordered_on:
+        raise Refused(
+            "order.valid_until", _("The offer would expire before it is made.")
+        )
+    if order.posting_on and order.posting_on < order.ordered_on:
+        raise Refused(
+            "order.posting_on", _("The cards would be posted before the order.")
+        )
     order.save()
     audit.record(
         by, "order.offered", order, office=customer.office, details=_facts(order)
@@ -81,6 +90,8 @@ def _price(order: CardOrder, season: Season) -> None:
     band = products.price_for(product, order.pieces)
     if order.price is None:
         order.price = band.price
+    if order.price <= 0:
+        raise Refused("order.price", _("A price is more than nothing."))
     order.revenue = order.price * order.pieces
 
 

@@ -253,6 +253,8 @@ def call_done(request: AuthedRequest, pk: int) -> HttpResponse:
     if form.is_valid():
         try:
             answering.called(row, by=request.user, **form.cleaned_data)
+            about = row.contact.customer.name_for(request.user)
+            messages.success(request, _("Kept for %(name)s.") % {"name": about})
         except Refused as refusal:
             messages.error(request, str(refusal))
     return redirect("campaigns:calls")

@@ -71,6 +71,8 @@ def _page(request: AuthedRequest, season: Season, **bound: Any) -> HttpResponse:
             "duties__owner", "duties__milestones"
         ).order_by("office__path"),
         "lacking": seasons.missing_groups(season),
+        "groups_before": season.previous is not None
+        and season.previous.groups.exists(),
         "documents": season.documents.filter(customer=None).select_related("made_by"),
         "resources": resources,
         "planned": sum(row.planned * row.price for row in resources),
@@ -158,6 +160,7 @@ def milestone_act(request: AuthedRequest, code: str, pk: int) -> HttpResponse:
         raise Http404
     try:
         planning.done(row, by=request.user)
+        messages.success(request, _("Done: %(name)s.") % {"name": row})
     except Refused as refusal:
         messages.error(request, str(refusal))
     return redirect("campaigns:plan", season.code)
@@ -207,6 +210,7 @@ def drop(request: AuthedRequest, code: str, kind: str, pk: int) -> HttpResponse:
     row = get_object_or_404(DROPPED[kind].objects.filter(season=season), pk=pk)
     try:
         planning.drop(row, by=request.user)
+        messages.success(request, _("Struck: %(name)s.") % {"name": row})
     except Refused as refusal:
         messages.error(request, str(refusal))
     return redirect("campaigns:plan", season.code)
@@ -231,6 +235,19 @@ def group(request: AuthedRequest, code: str) -> HttpResponse:
     return _page(request, season, group=form)
 
 
+@require_POST
+@needs("season.plan")
+def groups_before(request: AuthedRequest, code: str) -> HttpResponse:
+    """The groups of the season before."""
+    season = season_of(request, code)
+    try:
+        number = planning.take_over_groups(season, by=request.user)
+        messages.success(request, _("%(n)s groups are set up.") % {"n": number})
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+    return redirect(f"{season.get_absolute_url()}plan/#groups")
+
+
 @needs("season.plan")
 def duties(request: AuthedRequest, code: str, pk: int) -> HttpResponse:
     """The duties of one group: whose each is, one more, one less."""
@@ -248,6 +265,7 @@ def duties(request: AuthedRequest, code: str, pk: int) -> HttpResponse:
         if "drop" in sent and found:
             try:
                 planning.drop_duty(found, by=request.user)
+                messages.success(request, _("Struck: %(name)s.") % {"name": found})
             except Refused as refusal:
                 messages.error(request, str(refusal))
             return redirect("campaigns:duties", season.code, row.pk)

@@ -79,6 +79,34 @@ def set_group(
 
 
 @transaction.atomic
+def take_over_groups(season: Season, *, by: User) -> int:
+    """Set up the groups of the season before, where this one has none yet: leaders who are
+    still supervisors there, and the duties with their owners; how many."""
+    row = seasons.locked(season)
+    require(by, "season.plan", row.office)
+    known = set(row.groups.values_list("office", flat=True))
+    older = ServiceGroup.objects.filter(season=row.previous).exclude(office__in=known)
+    number = 0
+    for old in older.select_related("office", "leader").prefetch_related("duties"):
+        try:
+            group = set_group(row, old.office, by=by, leader=old.leader)
+        except Refused:
+            continue  # who led it does not any more: somebody names another
+        group.duties.all().delete()
+        Duty.objects.bulk_create(
+            Duty(
+                group=group,
+                department=duty.department,
+                words=duty.words,
+                owner_id=duty.owner_id,
+            )
+            for duty in old.duties.all()
+        )
+        number += 1
+    return number
+
+
+@transaction.atomic
 def keep_duty(duty: Duty, *, by: User) -> Duty:
     """Add a duty, or give it to somebody."""
     seasons.locked(duty.group.season)

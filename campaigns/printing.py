@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Count
+from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
 
 from campaigns import addressing, orders
@@ -29,14 +30,17 @@ INSERT INTO campaigns_prizecard (run_id, season_id, recipient_id, group_code, nu
 SELECT %(run)s, %(season)s, r.id, %(group)s,
        lpad((%(first)s + row_number() OVER (ORDER BY r.id) - 1)::text, %(digits)s, '0')
 FROM customers_recipient r
-WHERE r.recipient_list_id = %(list)s AND r.until IS NULL AND r.quality <> 'D'"""
+WHERE r.recipient_list_id = %(list)s AND r.until IS NULL AND r.quality <> 'D'
+  AND NOT EXISTS (SELECT 1 FROM campaigns_prizecard c JOIN campaigns_printrun p ON p.id = c.run_id
+                  WHERE p.order_id = %(order)s AND c.recipient_id = r.id)"""
 
 
 def counts_of(order: CardOrder) -> dict[str, int]:
-    """Recipients of the order's list by class, and those that once came back. Two queries."""
+    """Recipients of the order's list by class, those that once came back, and those who
+    have a card of this order already. Three queries."""
     found = dict.fromkeys(("A", "B", "C", "D"), 0)
     if order.recipients is None:
-        return found | {"all": 0, "mended": 0}
+        return found | {"all": 0, "mended": 0, "printed": 0}
     rows = recipients.current(order.recipients).order_by()
     found |= dict(rows.values_list("quality").annotate(n=Count("pk")))
     returned = Recipient.objects.filter(
@@ -44,8 +48,14 @@ def counts_of(order: CardOrder) -> dict[str, int]:
         until__isnull=False,
         flaws__contains=[Recipient.Flaw.RETURNED],
     )
-    mended = returned.count()
-    return {"all": sum(found.values()), "mended": mended} | found
+    printed = PrizeCard.objects.filter(
+        run__order=order, recipient__in=rows.values("pk")
+    )
+    return {
+        "all": sum(found.values()),
+        "mended": returned.count(),
+        "printed": printed.exclude(recipient__quality=Quality.D).count(),
+    } | found
 
 
 @transaction.atomic
@@ -58,7 +68,8 @@ def make(
     without_blocked: bool = False,
     doubtful_confirmed: bool = False,
 ) -> PrintRun:
-    """Make a run of the order's list: a card with a code for everybody but class D.
+    """Make a run of the order's list: a card with a code for everybody who has none of
+    this order yet, but class D.
 
     Refused: "print.none" without a list or anybody to print for, "print.blocked" while the
     list has class D and nobody said to print without them, "print.doubtful" while the
@@ -70,7 +81,7 @@ def make(
     require(by, "print.run", row.customer.office)
     listed = addressing.held_list(row)
     counts = counts_of(row)
-    pieces = counts["all"] - counts["D"]
+    pieces = counts["all"] - counts["D"] - counts["printed"]
     _check(counts, pieces, without_blocked, doubtful_confirmed)
     _check_number(row, first, pieces)
     run = PrintRun.objects.create(
@@ -99,6 +110,7 @@ def _make_cards(run: PrintRun, order: CardOrder) -> None:
         "first": int(run.first_number),
         "digits": len(run.first_number),
         "list": order.recipients_id,
+        "order": order.pk,
     }
     try:
         with transaction.atomic(), connection.cursor() as cursor:
@@ -124,6 +136,9 @@ def _check(
             "%(n)s addresses are doubtful: the customer has to confirm them first."
         )
         raise Refused("print.doubtful", message % {"n": counts["C"]})
+    if pieces <= 0 and counts["printed"]:
+        message = _("Everybody on the list has a card of this order already.")
+        raise Refused("print.none", message)
     if pieces <= 0:
         raise Refused("print.none", _("There is nobody left to print for."))
 
@@ -149,7 +164,8 @@ def hand_over(
 ) -> CardBatch:
     """Hand the cards over to delivery as a batch, with what virtual delivery found.
 
-    Refused("print.handed") the second time.
+    Refused("print.handed") the second time, ("print.day") for a day before they were made
+    or one to come.
     """
     row = (
         PrintRun.objects.select_for_update(of=("self",))
@@ -160,6 +176,8 @@ def hand_over(
     orders.locked(row.order, State.CONTRACT)
     if row.batch_id:
         raise Refused("print.handed", _("These cards are handed over already."))
+    if not localdate(row.made_at) <= on <= localdate():
+        raise Refused("print.day", _("Between the day they were made and today."))
     check = row.order.checks.first()
     faulty = (
         check.addresses.exclude(code__in=["good", "corrected"]).count() if check else 0

@@ -6,7 +6,7 @@ Sources: domain.md 4.4, R-CAM-23…27, R-CAM-31. A number is text: its zeros in 
 import re
 
 from django.db import connection, transaction
-from django.utils.timezone import now
+from django.utils.timezone import localdate, now
 from django.utils.translation import gettext as _
 
 from campaigns import seasons
@@ -124,19 +124,27 @@ def _check_line(level: PrizeLevel, line: str, groups: list[str], value: str) -> 
         raise Refused("numbers.length", words % values)
 
 
+def _check_day(draw: PrizeDraw) -> None:
+    if localdate() < draw.drawn_on:
+        message = _("The draw is on %(day)s: there are no numbers before.")
+        raise Refused("draw.early", message % {"day": f"{draw.drawn_on:%Y-%m-%d}"})
+
+
 @transaction.atomic
 def enter(level: PrizeLevel, *, by: User, written: str) -> PrizeLevel:
     """Enter the numbers of a level, or, as another person, enter them again to confirm.
 
-    Refused("numbers.differ") when the second entry is not the first, with the differences;
-    ("draw.matched") once cards were matched. Who entered may write anew until somebody
-    has confirmed.
+    Refused("numbers.differ") when the second entry is not the first, without saying where:
+    the second person looks at the notice, not at the first one's work; ("draw.early")
+    before the day of the draw, ("draw.matched") once cards were matched. Who entered may
+    write anew until somebody has confirmed.
     """
     season = seasons.locked(level.draw.season)
     require(by, "draw.enter", season.office)
     draw = locked(season)
     if draw.matched_at:
         raise Refused("draw.matched", _("Cards were matched by these numbers already."))
+    _check_day(draw)
     row = PrizeLevel.objects.select_for_update().get(pk=level.pk)
     found = parse(row, written)
     is_first = row.entered_by_id in (None, by.pk)
@@ -150,9 +158,9 @@ def enter(level: PrizeLevel, *, by: User, written: str) -> PrizeLevel:
     else:
         known = sorted(row.numbers.values_list("group_code", "value"))
         if known != found:
-            odd = sorted(set(known) ^ set(found))
-            said = ", ".join(f"{group} {value}".strip() for group, value in odd[:10])
-            message = _("The two entries differ at: %(odd)s.") % {"odd": said}
+            message = _(
+                "This is not what the first person entered: compare the notice."
+            )
             raise Refused("numbers.differ", message)
         row.confirmed_by = by
     row.save()
@@ -184,13 +192,14 @@ ON CONFLICT (card_id, level_id) DO NOTHING"""
 def match(season: Season, *, by: User | None) -> int:
     """Find the season's winning cards; how many. Again finds nobody twice.
 
-    Refused("draw.levels") without a level, ("draw.unconfirmed") while a level's numbers
-    were entered by one person only. Cost: one statement, a scan of the cards for each
-    level.
+    Refused("draw.levels") without a level, ("draw.early") before its day,
+    ("draw.unconfirmed") while a level's numbers were entered by one person only. Cost: one
+    statement, a scan of the cards for each level.
     """
     row = seasons.locked(season)
     require(by, "draw.enter", row.office)
     draw = locked(row)
+    _check_day(draw)
     levels = list(draw.levels.all())
     if not levels:
         raise Refused("draw.levels", _("The draw has no level yet."))

@@ -324,6 +324,7 @@ def bars(rows: list[tuple[str, float]], target: float | None) -> str:
     """Bars as plain SVG for print, with a line at the target."""
     top = max([value for _name, value in rows] + [target or 0, 1])
     height = ROW * len(rows) + 4
+    places = 0 if all(value == int(value) for _name, value in rows) else 1
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 600 {height}" '
         'font-family="Noto Sans CJK SC" font-size="11">'
@@ -333,7 +334,7 @@ def bars(rows: list[tuple[str, float]], target: float | None) -> str:
         parts.append(
             f'<text x="0" y="{y + 12}">{escape(name)}</text>'
             f'<rect x="150" y="{y}" width="{width:.1f}" height="15" fill="#0b7a4b"/>'
-            f'<text x="{156 + width:.1f}" y="{y + 12}">{value:.1f}</text>'
+            f'<text x="{156 + width:.1f}" y="{y + 12}">{value:.{places}f}</text>'
         )
     if target:
         x = 150 + 380 * target / top
@@ -361,8 +362,8 @@ def compared(left: SeasonReport, right: SeasonReport) -> list[tuple[str, str, st
     both = (left, right)
     values: list[tuple[str, list[Any]]] = [
         (_("Customers of the season before"), [one.counts.base for one in both]),
-        (_("Orders"), [one.counts.orders for one in both]),
-        (_("Pieces"), [one.counts.pieces for one in both]),
+        (_("Orders"), [int(one.counts.orders) for one in both]),
+        (_("Pieces"), [int(one.counts.pieces) for one in both]),
         (_("Revenue, yuan"), [one.counts.revenue for one in both]),
         (_("Cost, yuan"), [one.money.cost for one in both]),
         (

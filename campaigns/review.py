@@ -52,7 +52,8 @@ def write(
     season: Season, *, by: User, facts: dict[str, Any], risks: list[ReviewRisk]
 ) -> OrientationReview:
     """Stage 1: write or change the assessment. Who writes last is its initiator; a
-    countersignature is void. Refused("review.risks") without a risk."""
+    countersignature is void. Refused("review.risks") without a risk, ("review.submitted")
+    for another's that waits for its countersignature."""
     row = _open(season, by)
     require(by, "season.plan", row.office)
     if not risks:
@@ -61,6 +62,11 @@ def write(
     review = OrientationReview.objects.select_for_update().filter(season=row).first()
     review = review or OrientationReview(season=row)
     was_signed = review.state == State.SIGNED
+    if review.state == State.SUBMITTED and review.initiator_id != by.pk:
+        message = _(
+            "It waits for its countersignature: only who handed it in changes it."
+        )
+        raise Refused("review.submitted", message)
     for name in FACTS:
         setattr(review, name, facts[name])
     review.state, review.initiator, review.submitted_at = State.DRAFT, by, None

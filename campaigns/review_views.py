@@ -6,7 +6,9 @@ from django.contrib import messages
 from django.db.models import Q
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext_lazy
 from django.views.decorators.http import require_POST
 
 from campaigns import review as service
@@ -27,9 +29,12 @@ from campaigns.models import (
 from campaigns.models.seasons import of_customers
 from campaigns.season_views import frame_of, season_of
 from crm.access.capabilities import AuthedRequest, may, needs
+from crm.access.models import Posting
 from crm.access.once import once
+from crm.access.roles import Role
 from crm.audit.models import AuditEvent
 from crm.errors import Refused
+from crm.org.queries import ancestry
 
 State = OrientationReview.State
 
@@ -39,11 +44,41 @@ def _found(season: Season) -> OrientationReview | None:
     return rows.select_related("initiator", "countersigned_by").first()
 
 
+SAID = {
+    "review.written": pgettext_lazy("review", "written"),
+    "review.submitted": pgettext_lazy("review", "handed in"),
+    "review.signed": pgettext_lazy("review", "countersigned"),
+    "review.sent_back": pgettext_lazy("review", "sent back"),
+}
+
+
+def _signers(season: Season) -> list[str]:
+    """Who may countersign: the service department of the season's office and above."""
+    rows = Posting.objects.in_force(localdate()).filter(
+        role=Role.REVIEWER, office__path__in=ancestry(season.office)
+    )
+    return sorted({f"{row.user}" for row in rows.select_related("user")})
+
+
+def _trail(row: OrientationReview | None) -> list[AuditEvent]:
+    """What was done with it, newest first."""
+    if row is None:
+        return []
+    events = AuditEvent.objects.filter(target=f"campaigns.orientationreview:{row.pk}")
+    found = list(events.order_by("-pk")[:20])
+    for event in found:
+        event.said = SAID.get(event.action, event.action)  # type: ignore[attr-defined]
+    return found
+
+
 def _page(request: AuthedRequest, season: Season, **bound: Any) -> HttpResponse:
     row = _found(season)
     frame = frame_of(request, season, "review")
     is_draft = season.state == Season.State.DRAFT
+    waits = row is not None and row.state == State.SUBMITTED and is_draft
     may_write = frame["may_plan"] and is_draft
+    if waits and row.initiator_id != request.user.pk:
+        may_write = False
     risks = ReviewRisk.objects.filter(review=row) if row else ReviewRisk.objects.none()
     forms: dict[str, Any] = {}
     if may_write:
@@ -51,7 +86,6 @@ def _page(request: AuthedRequest, season: Season, **bound: Any) -> HttpResponse:
             "review": ReviewForm(instance=row),
             "risks": RiskFormSet(queryset=risks),
         }
-    waits = row is not None and row.state == State.SUBMITTED and is_draft
     if waits and may(request.user, "season.review", season.office):
         forms["decision"] = DecisionForm()
     may_note = season.is_open and may(request.user, "member.note")
@@ -67,14 +101,11 @@ def _page(request: AuthedRequest, season: Season, **bound: Any) -> HttpResponse:
         "risks": risks,
         "forms": forms | bound,
         "may_write": may_write,
+        "signers": _signers(season) if waits else [],
         "may_note": may_note,
         "pilots": users,
         "finding_form": PilotFindingForm() if may_note else None,
-        "trail": AuditEvent.objects.filter(
-            target=f"campaigns.orientationreview:{row.pk}"
-        ).order_by("-pk")[:20]
-        if row
-        else [],
+        "trail": _trail(row),
         "reward": sum(one.reward for user in users for one in user.findings.all()),
     }
     return render(

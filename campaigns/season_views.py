@@ -119,6 +119,24 @@ def _mine(season: Season, user: User) -> list[tuple[str, str, int]]:
     ]
 
 
+WHERE = {
+    "season.posting": "edit/",
+    "season.group": "plan/#groups",
+    "season.visits": "names/?group=base",
+    "season.review": "review/",
+    "season.pilot": "review/#pilot",
+}
+
+
+def _obstacles(row: Season) -> list[tuple[str, str]]:
+    """(words, where it is mended) of all that is in the way of issuing."""
+    url = row.get_absolute_url()
+    return [
+        (words, url + WHERE[code] if code in WHERE else "")
+        for code, words in seasons.obstacles(row)
+    ]
+
+
 @needs("season.view")
 def season(request: AuthedRequest, code: str) -> HttpResponse:
     """The board: targets and what was reached, office by office; what is in the way."""
@@ -130,7 +148,10 @@ def season(request: AuthedRequest, code: str) -> HttpResponse:
         "whole": lines[0] if lines else None,
         "mine": _mine(row, request.user),
         "may_issue": row.is_open and may(request.user, "season.issue", row.office),
-        "obstacles": seasons.obstacles(row) if is_draft else [],
+        "obstacles": _obstacles(row) if is_draft else [],
+        "before_sells": row.previous is not None
+        and row.previous.is_open
+        and row.previous.last_day >= localdate(),
         "is_over": row.last_day < localdate(),
     }
     return render(request, "campaigns/season.html", context)
@@ -160,6 +181,7 @@ def season_edit(request: AuthedRequest, code: str) -> HttpResponse:
 
 ACTS = {
     "freeze": lambda row, by: seasons.freeze_base(row, by=by),
+    "freeze_sure": lambda row, by: seasons.freeze_base(row, by=by, is_sure=True),
     "before": lambda row, by: seasons.plan_visits(row, by=by, when="before"),
     "after": lambda row, by: seasons.plan_visits(row, by=by, when="after"),
     "issue": lambda row, by: seasons.issue(row, by=by),

@@ -84,11 +84,12 @@ ON CONFLICT (season_id, customer_id) DO UPDATE
 
 
 @transaction.atomic
-def freeze_base(season: Season, *, by: User | None) -> int:
+def freeze_base(season: Season, *, by: User | None, is_sure: bool = False) -> int:
     """Write down who ordered last season, with what was found then (R-CAM-21); how many.
 
     From now on the base stays as it is, whatever becomes of last season's orders.
-    Refused("season.base") without a season before, or the second time.
+    Refused("season.base") without a season before, or the second time; ("season.running")
+    while that season still sells and nobody said to freeze even so: there is no way back.
     """
     row = locked(season)
     require(by, "season.plan", row.office)
@@ -96,6 +97,10 @@ def freeze_base(season: Season, *, by: User | None) -> int:
         raise Refused("season.base", _("There is no season before to take it from."))
     if row.base_frozen_at:
         raise Refused("season.base", _("The base is frozen already."))
+    before = row.previous
+    if before.is_open and before.last_day >= localdate() and not is_sure:
+        message = _("%(name)s still sells: who orders there later would be missing.")
+        raise Refused("season.running", message % {"name": before.name})
     everybody = Customer.objects.filter(
         merged_into=None, office__path__startswith=row.office.path
     )

@@ -99,6 +99,7 @@ urlpatterns = [
     ),
     path("<slug:code>/resources/<int:pk>/", plan_views.resource, name="resource"),
     path("<slug:code>/groups/", plan_views.group, name="group"),
+    path("<slug:code>/groups/before/", plan_views.groups_before, name="groups_before"),
     path("<slug:code>/groups/<int:pk>/", plan_views.duties, name="duties"),
     path("<slug:code>/documents/new/", plan_views.document, name="document_new"),
     path("<slug:code>/documents/<int:pk>/", plan_views.document, name="document"),

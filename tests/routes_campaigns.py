@@ -59,6 +59,7 @@ def routes(Route) -> dict:  # noqa: N803 - the class of tests/routes.py
         ),
         "campaigns:resource": Route("season.plan", of="season_resource"),
         "campaigns:group": Route("season.plan", "post", "season"),
+        "campaigns:groups_before": Route("season.plan", "post", "season"),
         "campaigns:duties": Route("season.plan", of="season_group"),
         "campaigns:document_new": Route("season.plan", of="season"),
         "campaigns:document": Route(season, of="season_document"),

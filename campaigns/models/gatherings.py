@@ -41,7 +41,7 @@ class Gathering(models.Model):
     kind = models.CharField(_("kind"), max_length=8, choices=Kind)
     name = models.CharField(_("name"), max_length=80)
     day = models.DateField(_("day"))
-    place = models.CharField(_("place"), max_length=120)
+    place = models.CharField(pgettext_lazy("event", "place"), max_length=120)
     agenda = models.CharField(_("what it is about"), max_length=600, blank=True)
     minutes = models.TextField(_("minutes"), max_length=8000, blank=True)
     adjusted = models.CharField(

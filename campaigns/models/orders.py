@@ -358,7 +358,7 @@ class ProductionError(models.Model):
     ref = models.CharField(max_length=30, unique=True)
     kind = models.CharField(_("kind"), max_length=7, choices=Kind)
     pieces = models.PositiveIntegerField(_("pieces"), validators=[MinValueValidator(1)])
-    words = models.CharField(_("what happened"), max_length=300)
+    words = models.CharField(pgettext_lazy("error", "what happened"), max_length=300)
     cost = models.DecimalField(
         _("cost, yuan"),
         max_digits=12,

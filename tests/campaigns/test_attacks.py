@@ -176,11 +176,12 @@ def test_a_unit_that_sees_only_its_stage_can_do_it(client, cast):
     assert order.ref in body
     assert order.get_absolute_url() not in body
     answer = client.post(
-        reverse("campaigns:stage_act", args=[stage.pk]), {"finish": "1", "pieces": "9"}
+        reverse("campaigns:stage_act", args=[stage.pk]),
+        {"finish": "1", "pieces": f"{order.pieces}"},
     )
     assert answer.url == reverse("campaigns:stages")
     stage.refresh_from_db()
-    assert stage.pieces_out == 9
+    assert stage.pieces_out == order.pieces
 
 
 def test_a_complaint_may_name_anything(client, cast):
@@ -224,7 +225,7 @@ def test_an_edit_leaves_what_another_did_meanwhile(cast):
     ordered(last, make.customer(cast.wuhan))
     row = season(cast.wuhan, "2027", previous=last)
     stale = Season.objects.get(pk=row.pk)
-    seasons.freeze_base(row, by=cast.ping)
+    seasons.freeze_base(row, by=cast.ping, is_sure=True)
     stale.name = "新名称"
     seasons.keep(stale, by=cast.ping)
     row.refresh_from_db()

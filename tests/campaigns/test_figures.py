@@ -93,7 +93,7 @@ def test_the_real_ledger_gives_the_known_figures(ledger, cast, capsys):
 
 
 def test_every_number_opens_as_many_names(ledger, cast):
-    seasons.freeze_base(ledger[2], by=None)
+    seasons.freeze_base(ledger[2], by=None, is_sure=True)
     row = Season.objects.get(pk=ledger[2].pk)
     counts = figures.counts_of(row, cast.hubei)
     everybody = Customer.objects.filter(merged_into=None)
@@ -134,12 +134,12 @@ def test_the_frozen_base_stays_when_orders_come_later(cast):
     now = season(cast.wuhan, "2027", previous=last)
     first, second = make.customer(cast.wuhan), make.customer(cast.wuhan)
     ordered(last, first)
-    assert seasons.freeze_base(now, by=cast.chen) == 1
+    assert seasons.freeze_base(now, by=cast.chen, is_sure=True) == 1
     ordered(last, second)
     now.refresh_from_db()
     assert figures.counts_of(now, cast.wuhan).base == 1
     with pytest.raises(Refused, match="frozen"):
-        seasons.freeze_base(now, by=cast.chen)
+        seasons.freeze_base(now, by=cast.chen, is_sure=True)
 
 
 def test_a_merged_customer_counts_once(cast):

@@ -140,7 +140,7 @@ def test_visits_before_the_campaign_are_a_gate(cast):
     signed(cast, row)
     codes = [code for code, _words in seasons.obstacles(row)]
     assert codes == ["season.base", "season.visits"]
-    seasons.freeze_base(row, by=cast.ping)
+    seasons.freeze_base(row, by=cast.ping, is_sure=True)
     plan = seasons.plan_visits(row, by=cast.ping, when="before")
     assert plan.size == 2
     with pytest.raises(Refused):
@@ -231,6 +231,75 @@ def test_a_milestone_serves_a_duty_of_the_same_season(client, cast, row):
     assert row.milestones.get(content="退件处理").duty is None
 
 
+def test_a_change_in_another_tab_is_told_and_neither_text_is_lost(client, cast, row):
+    day = row.first_day
+    kept = planning.keep(
+        Milestone(
+            season=row, content="一", department="letter", first_day=day, due_on=day
+        ),
+        by=cast.ping,
+    )
+    make.sign_in(client, cast.ping)
+    url = reverse("campaigns:milestone", args=[row.code, kept.pk])
+    seen = client.get(url).context["form"].seen
+    sent = {"department": "letter", "first_day": f"{day}", "due_on": f"{day}"}
+    assert client.post(url, sent | {"content": "二", "seen": seen}).status_code == 302
+    late = client.post(url, sent | {"content": "三", "seen": seen})
+    assert late.status_code == 422
+    assert "三" in late.content.decode()
+    kept.refresh_from_db()
+    assert kept.content == "二"
+    again = {"content": "三", "seen": late.context["form"].seen}
+    assert client.post(url, sent | again).status_code == 302
+    kept.refresh_from_db()
+    assert kept.content == "三"
+
+
+def test_what_waits_for_its_countersignature_is_changed_by_who_handed_it_in(
+    client, cast, row
+):
+    review.write(row, by=cast.ping, facts=FACTS, risks=[risk()])
+    review.submit(row, by=cast.ping)
+    with pytest.raises(Refused) as refusal:
+        review.write(row, by=cast.chen, facts=FACTS, risks=[risk()])
+    assert refusal.value.code == "review.submitted"
+    make.sign_in(client, cast.chen)
+    page = client.get(reverse("campaigns:review", args=[row.code]))
+    assert not page.context["may_write"]
+    assert page.context["signers"] == [f"{cast.rui}"]
+    review.write(row, by=cast.ping, facts=FACTS, risks=[risk()])
+
+
+def test_a_season_that_still_sells_is_frozen_by_somebody_who_is_sure(client, cast, row):
+    ordered(row, make.customer(cast.wuhan))
+    following = season(cast.wuhan, "2028", previous=row)
+    make.sign_in(client, cast.ping)
+    act = reverse("campaigns:season_act", args=[following.code])
+    client.post(act, {"act": "freeze"})
+    following.refresh_from_db()
+    assert following.base_frozen_at is None
+    assert "freeze_sure" in client.get(following.get_absolute_url()).content.decode()
+    client.post(act, {"act": "freeze_sure"})
+    following.refresh_from_db()
+    assert following.base_frozen_at
+
+
+def test_groups_of_last_season_are_taken_over_with_their_duties(client, cast, row):
+    group = planning.set_group(row, cast.wuhan, by=cast.chen, leader=cast.chen)
+    planning.keep_duty(
+        Duty(group=group, department="letter", words="一户一策", owner=cast.zhao),
+        by=cast.chen,
+    )
+    following = season(cast.wuhan, "2028", previous=row)
+    make.sign_in(client, cast.ping)
+    for _time in range(2):
+        client.post(reverse("campaigns:groups_before", args=[following.code]))
+    taken = following.groups.get()
+    assert (taken.office, taken.leader) == (cast.wuhan, cast.chen)
+    duties = taken.duties.values_list("words", "owner")
+    assert list(duties) == list(group.duties.values_list("words", "owner"))
+
+
 def test_late_milestones_are_told_once_to_owner_and_supervisor(cast, row):
     today = localdate()
     Milestone.objects.create(
@@ -270,7 +339,7 @@ def test_findings_of_last_season_are_carried_over(cast):
     ordered(last, customer)
     seasons.note(last, customer, by=cast.zhao, facts={"finding": "要提前报价"})
     row = season(cast.wuhan, "2027", previous=last)
-    seasons.freeze_base(row, by=cast.ping)
+    seasons.freeze_base(row, by=cast.ping, is_sure=True)
     assert SeasonMember.objects.get(season=row).carried == "要提前报价"
 
 

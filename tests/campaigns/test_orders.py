@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.core.exceptions import PermissionDenied
+from django.urls import reverse
 from django.utils.timezone import localdate
 
 from campaigns import orders, pipeline, products
@@ -73,15 +74,36 @@ def test_nothing_is_sold_before_the_season_is_issued(cast):
     assert refusal.value.code == "season.draft"
 
 
+@pytest.mark.parametrize(
+    ("facts", "field"),
+    [
+        ({"valid_until": -1}, "valid_until"),
+        ({"posting_on": -1}, "posting_on"),
+        ({"price": 0}, "price"),
+    ],
+)
+def test_impossible_terms_are_told_beside_their_field(client, cast, row, facts, field):
+    customer = make.customer(cast.wuhan, manager=cast.zhao)
+    today = localdate()
+    sent = {
+        "customer": customer.code,
+        "product": product().pk,
+        "pieces": 2000,
+        "ordered_on": f"{today}",
+    }
+    for name, value in facts.items():
+        sent[name] = value if name == "price" else f"{today + timedelta(days=value)}"
+    make.sign_in(client, cast.zhao)
+    answer = client.post(reverse("campaigns:order_new", args=[row.code]), sent)
+    assert answer.status_code == 422
+    assert list(answer.context["form"].errors) == [field]
+    assert not CardOrder.objects.exists()
+
+
 def test_an_expired_offer_is_made_anew(cast, row):
-    made = orders.offer(
-        draft(
-            row,
-            make.customer(cast.wuhan),
-            valid_until=localdate() - timedelta(days=1),
-        ),
-        by=cast.chen,
-    )
+    made = orders.offer(draft(row, make.customer(cast.wuhan)), by=cast.chen)
+    yesterday = localdate() - timedelta(days=1)
+    CardOrder.objects.filter(pk=made.pk).update(valid_until=yesterday)
     with pytest.raises(Refused) as refusal:
         orders.contract(made, by=cast.chen, number="HK-1", on=localdate())
     assert refusal.value.code == "order.expired"
@@ -101,6 +123,12 @@ def test_stages_are_done_in_their_order_and_pieces_go_on(cast, order):
     with pytest.raises(Refused) as refusal:
         pipeline.finish(second, by=cast.chen)
     assert refusal.value.code == "stage.order"
+    for pieces in (1990, 0):
+        with pytest.raises(Refused) as refusal:
+            pipeline.finish(first, by=cast.chen, pieces=pieces)
+        assert refusal.value.code == "stage.short"
+    error = ProductionError(stage=first, kind="print", pieces=10, words="印废")
+    pipeline.note_error(error, by=cast.chen)
     pipeline.finish(first, by=cast.chen, pieces=1990)
     second.refresh_from_db()
     assert second.pieces_in == 1990

@@ -68,7 +68,7 @@ def test_the_pages_ask_the_same_number_of_queries_for_more_rows(
 
 def test_a_reason_is_noted_and_shown_in_the_list(client, cast, pair):
     make.sign_in(client, cast.zhao)
-    seasons.freeze_base(pair, by=cast.ping)
+    seasons.freeze_base(pair, by=cast.ping, is_sure=True)
     lost = SeasonMember.objects.exclude(
         customer__in=CardOrder.objects.filter(season=pair).values("customer")
     ).get(in_base=True)
@@ -163,8 +163,8 @@ def test_a_stage_is_finished_by_the_api_once(client, cast):
     make.sign_in(client, cast.chen)
     url = f"/api/v1/card-orders/{order.pk}/stages/consult/finish/"
     for _time in range(2):
-        answer = client.post(url, {"pieces": 10}, content_type="application/json")
-        assert (answer.status_code, answer.json()["pieces_out"]) == (200, 10)
+        answer = client.post(url, {"pieces": 2000}, content_type="application/json")
+        assert (answer.status_code, answer.json()["pieces_out"]) == (200, 2000)
     late = f"/api/v1/card-orders/{order.pk}/stages/print/finish/"
     assert client.post(late, {}, content_type="application/json").status_code == 400
 

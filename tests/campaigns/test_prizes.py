@@ -133,7 +133,14 @@ def test_class_d_is_blocked_from_printing_until_it_is_corrected(cast, order):
     bad.refresh_from_db()
     recipients.correct(bad, by=None, facts=facts)
     again = run_of(order, cast.zhao, first="000200")
-    assert (again.pieces, again.blocked, again.mended) == (2, 0, 1)
+    assert (again.pieces, again.blocked, again.mended) == (
+        1,
+        0,
+        1,
+    )  # the other has a card
+    with pytest.raises(Refused) as refusal:
+        run_of(order, cast.zhao, first="000300")
+    assert refusal.value.code == "print.none"
 
 
 def test_doubtful_addresses_want_the_customers_word(cast, order):
@@ -156,10 +163,14 @@ def test_codes_keep_their_zeros_and_belong_to_one_card(cast, order):
     run = run_of(order, cast.zhao, first="000009")
     numbers = run.cards.order_by("number").values_list("number", flat=True)
     assert list(numbers) == ["000009", "000010"]
+    customer = make.customer(cast.wuhan, manager=cast.zhao)
+    other = contracted(order.season, customer, cast.zhao)
+    other = addressing.choose_list(other, make.recipient_list(customer), by=cast.zhao)
+    people(other, GOOD, GOOD | {"address": "湖北省武汉市武昌区中山路9号"})
     with pytest.raises(Refused) as refusal:
-        run_of(order, cast.zhao, first="000010")
+        run_of(other, cast.zhao, first="000010")
     assert refusal.value.code == "print.taken"
-    assert run_of(order, cast.zhao, first="000010", group="A").pieces == 2
+    assert run_of(other, cast.zhao, first="000010", group="A").pieces == 2
 
 
 def test_a_code_is_shown_masked_and_each_look_is_in_the_trail(cast, order):
@@ -271,6 +282,29 @@ def test_a_level_longer_than_a_code_is_refused(cast, order):
         assert refusal.value.code == "level.digits"
 
 
+def test_there_are_no_numbers_before_the_day_of_the_draw(cast, printed):
+    draw = drawn(cast, printed.season, (1, "suffix", 1, "0"))
+    level = draw.levels.get()
+    soon = localdate() + timedelta(days=1)
+    PrizeDraw.objects.update(drawn_on=soon, redeem_from=soon)
+    for act in (
+        lambda: prizes.enter(level, by=cast.ping, written="1"),
+        lambda: prizes.match(printed.season, by=cast.ping),
+    ):
+        with pytest.raises(Refused) as refusal:
+            act()
+        assert refusal.value.code == "draw.early"
+
+
+@pytest.mark.parametrize("days", [-1, 1])
+def test_cards_are_handed_over_between_making_and_today(cast, order, days):
+    people(order, GOOD)
+    run = run_of(order, cast.zhao)
+    with pytest.raises(Refused) as refusal:
+        printing.hand_over(run, by=cast.zhao, on=localdate() + timedelta(days=days))
+    assert refusal.value.code == "print.day"
+
+
 def test_numbers_are_entered_by_two_people_and_must_agree(cast, printed):
     draw = drawn(cast, printed.season)
     level = PrizeLevel(draw=draw, rank=1, name="x", prize="x", mode="suffix", digits=2)
@@ -280,7 +314,7 @@ def test_numbers_are_entered_by_two_people_and_must_agree(cast, printed):
     with pytest.raises(Refused) as refusal:
         prizes.match(printed.season, by=cast.ping)
     assert refusal.value.code == "draw.unconfirmed"
-    with pytest.raises(Refused, match="07"):
+    with pytest.raises(Refused, match="notice"):
         prizes.enter(level, by=cast.chen, written="07")
     assert prizes.enter(level, by=cast.chen, written="08").confirmed_by == cast.chen
 
