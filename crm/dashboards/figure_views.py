@@ -81,7 +81,11 @@ def figures(request: AuthedRequest) -> HttpResponse:
         for name, label in GROUPS.items()
     ]
     context |= {
-        "tiles": [by_name[name] for name in TILES if name in by_name],
+        "tiles": [
+            by_name[name]
+            for name in TILES
+            if name in by_name and by_name[name].share.denominator
+        ],
         "groups": [(label, found) for label, found in groups if found],
         "here": here,
         "units": UNITS,

@@ -11,7 +11,8 @@ from django.utils.timezone import localdate
 
 from crm.access.models import Posting, User
 from crm.audit import services as audit
-from crm.dashboards import retention, snapshots
+from crm.dashboards import retention, snapshots, targets
+from crm.dashboards.models import Target
 from crm.dashboards.periods import Kind, last_ended
 from crm.demo import (
     calls,
@@ -99,6 +100,22 @@ def _figures(today: date) -> None:
         snapshots.compute(span, today)
         span = span.previous
     run_inline(enqueue("dashboards.figures"))
+    root = Office.objects.get(code=province.PROVINCE[0])
+    units = targets.units_of(root)
+    for name, top, below in (("on_time_rate", 94, 93), ("retention_rate", 78, 76)):
+        spans = targets.spans_of(Kind.MONTH, today.year)
+        Target.objects.bulk_create(
+            Target(
+                office=unit,
+                kpi=name,
+                kind=Kind.MONTH,
+                first=span.first,
+                value=top if unit == root else below + number % 5,
+                benchmark=below if unit == root else None,
+            )
+            for number, unit in enumerate(units)
+            for span in spans
+        )
 
 
 def _offices() -> dict[str, Office]:
