@@ -9,6 +9,7 @@ JOB_KINDS = {
     "audit.seal": "crm.audit.seal.seal_step",
     "access.clean": "crm.access.sessions.clean_step",
     "dashboards.figures": "crm.dashboards.snapshots.figures_step",
+    "dashboards.bulletin": "crm.dashboards.bulletin_files.bulletin_step",
     "dashboards.retention": "crm.dashboards.retention.retention_step",
     "customers.bulk": "customers.listing.bulk_step",
     "customers.export": "customers.exporting.export_step",

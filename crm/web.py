@@ -213,6 +213,7 @@ MENU = (
     MenuEntry(
         _("Data protection"), "customers:retention", "shield-check", "customer.erase"
     ),
+    MenuEntry(_("Bulletins"), "dashboards:bulletins", "newspaper", "bulletin.read"),
     MenuEntry(
         _("Front-line feedback"), "improvement:mine", "lightbulb", "feedback.submit"
     ),

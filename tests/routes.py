@@ -23,6 +23,7 @@ from complaints.models import (
     TopicAlert,
 )
 from crm.access.models import Absence, Posting
+from crm.dashboards.models import Bulletin
 from crm.hooks.models import Endpoint
 from crm.jobs.models import Job
 from crm.org.models import CalendarDay
@@ -113,6 +114,13 @@ ROUTES = {
     "dashboards:figures": Route("kpi.view"),
     "dashboards:kpi": Route("kpi.view"),
     "dashboards:rows": Route("kpi.drill"),
+    "dashboards:export": Route("kpi.view"),
+    "dashboards:bulletins": Route("bulletin.read"),
+    "dashboards:bulletin": Route("bulletin.read", of="bulletin", rows_for="supervisor"),
+    "dashboards:bulletin_act": Route("bulletin.write", "post", "bulletin"),
+    "dashboards:bulletin_file": Route(
+        "bulletin.read", of="bulletin_file", is_lost=True
+    ),
     "dashboards:targets": Route("kpi.target"),
     "dashboards:targets_copy": Route("kpi.target", "post"),
     "dashboards:audit": Route("audit.view"),
@@ -476,6 +484,15 @@ def things(cast, where, owner, agent) -> dict:
     helper = CoHandler.objects.create(
         request="x", asked_by=boss, asked_at=now(), **about
     )
+    bulletin = Bulletin.objects.create(
+        office=where,
+        title="通报",
+        kind="month",
+        first="2026-10-01",
+        last="2026-10-31",
+        kpis=["online_share"],
+        made_by=agent,
+    )
     check = QualityCheck.objects.create(
         agent=agent, month=now().date().replace(day=1), **about
     )
@@ -576,6 +593,8 @@ def things(cast, where, owner, agent) -> dict:
         "sheet_step": {"pk": sheet.pk, "what": "sign"},
         "call": {"token": open_call(by=agent, office=where).token},
         "feedback": {"pk": make.feedback(agent, where).pk},
+        "bulletin": {"pk": bulletin.pk},
+        "bulletin_file": {"pk": bulletin.pk, "kind": "pdf"},
         "check": {"pk": check.pk},
         "check_step": {"pk": check.pk, "step": "score"},
         "measure_step": {"pk": measure.pk, "step": "do"},
@@ -683,6 +702,7 @@ MISSING = {
             "topic",
             "banned",
             "check",
+            "bulletin",
             "visit",
             "visitor",
             "visit_rule",
@@ -735,6 +755,7 @@ MISSING = {
     "api_order_act": {"ref": "C-1", "name": "note"},
     "api_claim_step": {"pk": 99999999, "name": "pay"},
     "api_measure_step": {"pk": 99999999, "name": "do"},
+    "bulletin_file": {"pk": 99999999, "kind": "pdf"},
     "check_step": {"pk": 99999999, "step": "score"},
     "measure_step": {"pk": 99999999, "step": "do"},
 }

@@ -86,6 +86,8 @@ CAPABILITIES: dict[str, set[Role]] = {
     "kpi.view": {S, Role.ANALYST},
     "kpi.compute": {S},
     "kpi.drill": {S},
+    "bulletin.write": {S},
+    "bulletin.read": {A, H, M, S, Role.ANALYST, Q, Role.INSPECTOR},
     "kpi.target": {S},  # of the units below one's own; the top sets its own
     "transfer.import": {S, Role.IMPORTER},
     "transfer.view": {M, S, Role.IMPORTER},

@@ -103,7 +103,9 @@ class Cell:
 
 
 def is_telling(kpi: Kpi, one: Share) -> bool:
-    """Whether a figure stands for fewer than five: it could name them (B30)."""
+    """Whether a figure of people stands for fewer than five: it could name them (B30)."""
+    if not kpi.is_personal:
+        return False
     parts = [one.denominator]
     if kpi.top.total is None and not kpi.adds:
         parts += [one.numerator, one.denominator - one.numerator]

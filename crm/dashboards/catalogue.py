@@ -219,6 +219,7 @@ CARE = (
         Part(_("Surveys with a rating"), rows.ANSWERED),
         "R-KPI-37",
         CALL_CENTRE,
+        is_personal=True,
         unit="score",
     ),
     Kpi(
@@ -229,6 +230,7 @@ CARE = (
         Part(_("Surveys with a rating"), rows.ANSWERED),
         "R-KPI-37",
         CALL_CENTRE,
+        is_personal=True,
     ),
     Kpi(
         "response_rate",
@@ -238,6 +240,7 @@ CARE = (
         Part(_("Surveys sent in the period"), rows.ASKED),
         LETTERS,
         CALL_CENTRE,
+        is_personal=True,
     ),
     Kpi(
         "visit_coverage",
@@ -247,6 +250,7 @@ CARE = (
         Part(_("Visits whose last day lies in the period"), rows.VISITS),
         "R-VIS-01",
         KEY_ACCOUNT,
+        is_personal=True,
         target=Decimal(100),
         excludes=_("Visits that were dropped with a reason."),
     ),
@@ -260,6 +264,7 @@ MONEY = (
         Part(_("Yuan due in the period"), rows.BILLS, total="amount"),
         "R-RSK-01",
         KEY_ACCOUNT,
+        is_personal=True,
         is_low_good=True,
         excludes=_("Bills that are not due yet."),
     ),
@@ -271,5 +276,6 @@ MONEY = (
         Part(_("Opportunities and projects begun in the period"), rows.PROJECTS),
         "R-KPI-37",
         KEY_ACCOUNT,
+        is_personal=True,
     ),
 )

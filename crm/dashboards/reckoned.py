@@ -98,6 +98,7 @@ def _usage(name: str, label: Any, top: Any, rule: Any, **facts: Any) -> Kpi:
         facts.pop("bottom", IN_BASE),
         rule,
         KEY_ACCOUNT,
+        is_personal=True,
         excludes=USED,
         reckoned=USAGE,
         **facts,
@@ -182,9 +183,9 @@ SALES = Reckoned("sales", _sold, lambda kpi, side, office, span: "")
 BUYERS = Part(_("Customers with usage in the period"))
 SOLD_KPIS = (
     Kpi("revenue", _("Revenue"), "customers", Part(_("Yuan of the period")), BUYERS,
-        "R-KPI-25", KEY_ACCOUNT, unit="yuan", adds=True, reckoned=SALES),
+        "R-KPI-25", KEY_ACCOUNT, unit="yuan", adds=True, is_personal=True, reckoned=SALES),
     Kpi("pieces", _("Pieces"), "customers", Part(_("Pieces of the period")), BUYERS,
-        "R-KPI-25", KEY_ACCOUNT, unit="pieces", adds=True, reckoned=SALES),
+        "R-KPI-25", KEY_ACCOUNT, unit="pieces", adds=True, is_personal=True, reckoned=SALES),
 )  # fmt: skip
 ALL = _("Items accepted in the period and evaluated by now")
 LIMITED = _("Of these, items with a limit")

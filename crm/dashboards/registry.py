@@ -114,8 +114,9 @@ class Kpi:
     unit: str = "percent"
     per: int = 1
     adds: bool = (
-        False  # a sum: shown is the numerator, the denominator says of how many
+        False  # a sum: the numerator is shown, the denominator says of how many
     )
+    is_personal: bool = False  # of people: small figures could name them
     is_low_good: bool = False
     target: Decimal | None = None
     excludes: Any = ""

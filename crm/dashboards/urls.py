@@ -2,16 +2,25 @@
 
 from django.urls import path
 
-from crm.dashboards import figure_views, target_views, views
+from crm.dashboards import bulletin_views, figure_views, target_views, views
 
 app_name = "dashboards"
 urlpatterns = [
     path("board/", views.board, name="board"),
     path("board/compute/", views.compute, name="compute"),
     path("figures/", figure_views.figures, name="figures"),
+    path("figures/export/", figure_views.export, name="export"),
     path("targets/", target_views.targets, name="targets"),
     path("targets/copy/", target_views.copy, name="targets_copy"),
     path("figures/<str:name>/", figure_views.kpi, name="kpi"),
     path("figures/<str:name>/rows/<str:side>/", figure_views.rows, name="rows"),
+    path("bulletins/", bulletin_views.bulletins, name="bulletins"),
+    path("bulletins/<int:pk>/", bulletin_views.bulletin, name="bulletin"),
+    path("bulletins/<int:pk>/act/", bulletin_views.bulletin_act, name="bulletin_act"),
+    path(
+        "bulletins/<int:pk>/file/<str:kind>/",
+        bulletin_views.bulletin_file,
+        name="bulletin_file",
+    ),
     path("audit/", views.audit_trail, name="audit"),
 ]

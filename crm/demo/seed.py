@@ -11,9 +11,9 @@ from django.utils.timezone import localdate
 
 from crm.access.models import Posting, User
 from crm.audit import services as audit
-from crm.dashboards import retention, snapshots, targets
-from crm.dashboards.models import Target
-from crm.dashboards.periods import Kind, last_ended
+from crm.dashboards import bulletins, retention, snapshots, targets
+from crm.dashboards.models import Bulletin, Target
+from crm.dashboards.periods import Kind, last_ended, span_of
 from crm.demo import (
     calls,
     grading,
@@ -83,6 +83,7 @@ def seed() -> dict[str, int]:
             root, retention.earlier(base, earlier), retention.earlier(current, earlier)
         )
     _figures(today)
+    _bulletins(users, offices[province.PROVINCE[0]], today)
     audit.record(None, "demo.seeded", offices[province.PROVINCE[0]])
     return {
         "offices": len(offices),
@@ -116,6 +117,33 @@ def _figures(today: date) -> None:
             for number, unit in enumerate(units)
             for span in spans
         )
+
+
+def _bulletins(users: dict[str, User], root: Office, today: date) -> None:
+    """Last month's, published; a draft of this month's calls."""
+    boss, other = users["supervisor.hubei"], users["supervisor2.hubei"]
+    units = Office.objects.active().under(root).filter(depth=2)
+    for span, title, kpis in (
+        (
+            last_ended(Kind.MONTH, today),
+            "投递与服务质量月度通报",
+            ["on_time_rate", "delivery_success_rate", "resolution_in_time"],
+        ),
+        (span_of(Kind.MONTH, today), "客户维护情况通报", ["retention_rate", "revenue"]),
+    ):
+        row = Bulletin(
+            office=root,
+            title=title,
+            kind=span.kind,
+            first=span.first,
+            last=span.last,
+            kpis=kpis,
+            opening="现将各市州局完成情况通报如下。",
+            closing="请未达标单位查找原因，于本月底前上报整改措施。",
+        )
+        made = bulletins.make(row, by=boss, units=units)
+        if span.has_ended(today):
+            bulletins.publish(bulletins.approve(made, by=other), by=boss)
 
 
 def _offices() -> dict[str, Office]:

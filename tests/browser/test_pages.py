@@ -9,7 +9,10 @@ from django.utils.timezone import localdate, now
 
 from campaigns.models import PrizeDraw
 from complaints.calls import open_call
-from complaints.models import Complaint
+from complaints.models import Call, Complaint
+from crm.dashboards.bulletins import make as make_bulletin
+from crm.dashboards.models import Bulletin
+from crm.dashboards.periods import span_of
 from crm.jobs.running import run_inline
 from crm.jobs.services import enqueue
 from crm.transfer.targets import Run
@@ -79,6 +82,8 @@ PAGES = {
         "/kpi/board/",
         "/kpi/figures/",
         "/kpi/targets/",
+        "/kpi/bulletins/",
+        "/kpi/bulletins/{bulletin}/",
         "/kpi/figures/on_time_rate/",
         "/kpi/figures/online_share/rows/bottom/",
         "/complaints/",
@@ -331,6 +336,26 @@ def card_season(place, customer) -> dict[str, object]:
     }
 
 
+def bulletin(place) -> int:
+    """A draft with a figure, units in order and one below target."""
+    at = now()
+    Call.objects.bulk_create(
+        Call(office=office, call_id=f"b{n}-{office.pk}", rang_at=at, ended_at=at)
+        for office in (place.wuhan, place.wuchang)
+        for n in range(40)
+    )
+    span = span_of("month", localdate())
+    row = Bulletin(
+        office=place.wuhan,
+        title="服务质量通报",
+        kind=span.kind,
+        first=span.first,
+        last=span.last,
+        kpis=["service_level", "abandon_rate"],
+    )
+    return make_bulletin(row, by=place.chen, units=[place.wuchang]).pk
+
+
 @pytest.mark.parametrize("width", [1440, 390])
 @pytest.mark.parametrize(("theme", "language"), [("light", "zh-hans"), ("dark", "en")])
 def test_pages_are_accessible_and_fit(site, place, width, theme, language):
@@ -339,6 +364,7 @@ def test_pages_are_accessible_and_fit(site, place, width, theme, language):
     listed = make.recipient_list(customer)
     run = make.grade_run(place.wuhan)
     names = {
+        "bulletin": bulletin(place),
         "list": listed.pk,
         "recipient": make.recipient(listed, postcode="510000").pk,
         "scheme": run.scheme_id,

@@ -369,17 +369,18 @@ def test_a_sisters_figures_are_closed_in_every_way(client, cast, edges):
     assert above.status_code == 422
 
 
-def test_an_analyst_reads_no_cell_of_fewer_than_five_and_no_rows(client, cast, edges):
+def test_an_analyst_reads_no_cell_of_fewer_than_five_people_and_no_rows(client, cast):
+    make.visit(make.customer(cast.wuhan), days=0)
     make.sign_in(client, cast.zheng)
     office = cast.zheng.postings_now[0].office
-    query = {"office": office.code, "kind": "month", "day": "2026-10-07"}
-    page = client.get(reverse("dashboards:kpi", args=["online_share"]), query)
+    query = {"office": office.code, "kind": "month", "day": f"{localdate()}"}
+    page = client.get(reverse("dashboards:kpi", args=["visit_coverage"]), query)
     assert page.context["cell"].is_hidden
     assert page.context["cell"].value is None
     assert page.context["links"] == {}
-    api = client.get("/api/v1/kpis/online_share/", query).json()["figure"]
+    api = client.get("/api/v1/kpis/visit_coverage/", query).json()["figure"]
     assert (api["numerator"], api["denominator"], api["value"]) == (None, None, None)
-    rows = reverse("dashboards:rows", args=["online_share", "top"])
+    rows = reverse("dashboards:rows", args=["visit_coverage", "top"])
     assert client.get(rows, query).status_code == 403
 
 
