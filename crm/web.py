@@ -214,6 +214,10 @@ MENU = (
         _("Data protection"), "customers:retention", "shield-check", "customer.erase"
     ),
     MenuEntry(_("Bulletins"), "dashboards:bulletins", "newspaper", "bulletin.read"),
+    MenuEntry(_("Assessment"), "dashboards:assessments", "scale", "assessment.view"),
+    MenuEntry(
+        _("My assessment"), "dashboards:assessment_mine", "gavel", "assessment.mine"
+    ),
     MenuEntry(
         _("Front-line feedback"), "improvement:mine", "lightbulb", "feedback.submit"
     ),

@@ -23,7 +23,7 @@ from complaints.models import (
     TopicAlert,
 )
 from crm.access.models import Absence, Posting
-from crm.dashboards.models import Bulletin
+from crm.dashboards.models import AssessmentLine, AssessmentSheet, Bulletin
 from crm.hooks.models import Endpoint
 from crm.jobs.models import Job
 from crm.org.models import CalendarDay
@@ -115,9 +115,23 @@ ROUTES = {
     "dashboards:kpi": Route("kpi.view"),
     "dashboards:rows": Route("kpi.drill"),
     "dashboards:export": Route("kpi.view"),
+    "dashboards:assessments": Route("assessment.view"),
+    "dashboards:assessment": Route("assessment.view", of="assessment"),
+    "dashboards:assessment_act": Route(
+        "assessment.propose", "post", "assessment", is_lost=True
+    ),
+    "dashboards:assessment_export": Route("assessment.export", "post", "assessment"),
+    "dashboards:assessment_cases": Route("assessment.view", of="assessment"),
+    "dashboards:assessment_mine": Route("assessment.mine"),
+    "dashboards:assessment_rules": Route("assessment.propose", is_national=True),
+    "dashboards:line_act": Route(
+        "assessment.mine", "post", "assessment_line", rows_for="supervisor"
+    ),
     "dashboards:bulletins": Route("bulletin.read"),
     "dashboards:bulletin": Route("bulletin.read", of="bulletin", rows_for="supervisor"),
-    "dashboards:bulletin_act": Route("bulletin.write", "post", "bulletin"),
+    "dashboards:bulletin_act": Route(
+        "bulletin.write", "post", "bulletin", is_lost=True
+    ),
     "dashboards:bulletin_file": Route(
         "bulletin.read", of="bulletin_file", is_lost=True
     ),
@@ -493,6 +507,25 @@ def things(cast, where, owner, agent) -> dict:
         kpis=["online_share"],
         made_by=agent,
     )
+    assessed = AssessmentSheet.objects.create(
+        office=where,
+        month="2026-10-01",
+        payroll_month="2026-11-01",
+        object_until="2026-11-30",
+        made_by=boss,
+    )
+    line = AssessmentLine.objects.create(
+        sheet=assessed,
+        source="fault",
+        key="x",
+        direction="vertical",
+        whom="unit",
+        office=where,
+        percent=1,
+        words="x",
+        url="/",
+        found_on="2026-10-05",
+    )
     check = QualityCheck.objects.create(
         agent=agent, month=now().date().replace(day=1), **about
     )
@@ -593,6 +626,8 @@ def things(cast, where, owner, agent) -> dict:
         "sheet_step": {"pk": sheet.pk, "what": "sign"},
         "call": {"token": open_call(by=agent, office=where).token},
         "feedback": {"pk": make.feedback(agent, where).pk},
+        "assessment": {"pk": assessed.pk},
+        "assessment_line": {"pk": line.pk, "what": "object"},
         "bulletin": {"pk": bulletin.pk},
         "bulletin_file": {"pk": bulletin.pk, "kind": "pdf"},
         "check": {"pk": check.pk},
@@ -702,6 +737,7 @@ MISSING = {
             "topic",
             "banned",
             "check",
+            "assessment",
             "bulletin",
             "visit",
             "visitor",
@@ -755,6 +791,7 @@ MISSING = {
     "api_order_act": {"ref": "C-1", "name": "note"},
     "api_claim_step": {"pk": 99999999, "name": "pay"},
     "api_measure_step": {"pk": 99999999, "name": "do"},
+    "assessment_line": {"pk": 99999999, "what": "object"},
     "bulletin_file": {"pk": 99999999, "kind": "pdf"},
     "check_step": {"pk": 99999999, "step": "score"},
     "measure_step": {"pk": 99999999, "step": "do"},

@@ -89,7 +89,8 @@ class Call(models.Model):
                 fields=["user", "rang_at"],
                 name="call_of_agent",
                 condition=Q(done_at=None),
-            )
+            ),
+            models.Index(fields=["rang_at"], name="call_rang"),
         ]
 
     def __str__(self) -> str:

@@ -5,6 +5,7 @@ from typing import Self
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Coalesce
 from django.utils.timezone import localdate
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
@@ -117,7 +118,10 @@ class Milestone(models.Model):
                 name="milestone_next",
                 fields=["next_at"],
                 condition=Q(next_at__isnull=False),
-            )
+            ),
+            models.Index(
+                Coalesce("extended_to", "due_at"), name="milestone_until"
+            ),  # the figures of a period
         ]
 
     def __str__(self) -> str:

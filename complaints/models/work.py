@@ -188,6 +188,11 @@ class Complaint(models.Model):
             models.Index(fields=["customer", "-opened_at"], name="complaint_customer"),
             models.Index(fields=["-opened_at", "-id"], name="complaint_opened"),
             models.Index(
+                fields=["closed_at"],
+                name="complaint_closed",
+                condition=Q(closed_at__isnull=False),
+            ),
+            models.Index(
                 fields=["item_no"],
                 name="complaint_item",
                 condition=~Q(item_no=""),

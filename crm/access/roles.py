@@ -86,6 +86,10 @@ CAPABILITIES: dict[str, set[Role]] = {
     "kpi.view": {S, Role.ANALYST},
     "kpi.compute": {S},
     "kpi.drill": {S},
+    "assessment.propose": {S},  # signed by another
+    "assessment.view": {S, Role.FINANCE},
+    "assessment.export": {Role.FINANCE},
+    "assessment.mine": {A, H, M, S, Q, Role.INSPECTOR},
     "bulletin.write": {S},
     "bulletin.read": {A, H, M, S, Role.ANALYST, Q, Role.INSPECTOR},
     "kpi.target": {S},  # of the units below one's own; the top sets its own

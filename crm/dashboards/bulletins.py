@@ -19,9 +19,9 @@ from crm.access.models import Posting, User
 from crm.access.roles import CAPABILITIES
 from crm.audit import services as audit
 from crm.dashboards import boards
-from crm.dashboards.models import Bulletin, Receipt
+from crm.dashboards.models import Bulletin, Receipt, Target
 from crm.dashboards.reckoned import BY_NAME
-from crm.dashboards.registry import UNITS, Kpi
+from crm.dashboards.registry import UNITS, Kpi, Shares
 from crm.errors import Refused
 from crm.jobs.services import enqueue
 from crm.notify.services import tell
@@ -54,33 +54,7 @@ def table_of(kpi: Kpi, bulletin: Bulletin, units: list[Office]) -> dict[str, Any
     shares = boards.shares_of([bulletin.office, *units], span, [kpi])
     before = boards.shares_of([bulletin.office], span.previous, [kpi]).shares
     targets = boards.targets_of([bulletin.office, *units], span)
-    lines = []
-    for unit in units:
-        found = shares.shares[unit.pk][kpi.name]
-        value, own = kpi.shown(found), targets.get((unit.pk, kpi.name))
-        if value is None:
-            continue
-        target = own.value if own else kpi.target
-        is_hidden = boards.is_telling(kpi, found)  # others read it: B30
-        is_few = is_hidden or found.denominator < FEWEST
-        lines.append(
-            {
-                "office": unit.name,
-                "top": None if is_hidden else _plain(found.numerator),
-                "bottom": None if is_hidden else _plain(found.denominator),
-                "value": None if is_hidden else float(value),
-                "target": None if target is None else float(target),
-                "is_few": is_few,
-                "is_met": None if is_few else kpi.is_met(value, target),
-            }
-        )
-    lines.sort(
-        key=lambda line: (
-            line["is_few"],
-            (line["value"] or 0) * (1 if kpi.is_low_good else -1),
-            line["office"],
-        )
-    )
+    lines = _lines(kpi, units, shares.shares, targets)
     whole = shares.shares[bulletin.office_id][kpi.name]
     value, was = kpi.shown(whole), kpi.shown(before[bulletin.office_id][kpi.name])
     own = targets.get((bulletin.office_id, kpi.name))
@@ -102,6 +76,40 @@ def table_of(kpi: Kpi, bulletin: Bulletin, units: list[Office]) -> dict[str, Any
         "lines": lines,
         "failing": [line["office"] for line in lines if line["is_met"] is False],
     }
+
+
+def _lines(
+    kpi: Kpi,
+    units: list[Office],
+    shares: Shares,
+    targets: dict[tuple[int, str], Target],
+) -> list[dict[str, Any]]:
+    """A line for each unit that has anything to divide by, best first, the few last."""
+    lines = []
+    for unit in units:
+        found = shares[unit.pk][kpi.name]
+        value, own = kpi.shown(found), targets.get((unit.pk, kpi.name))
+        if value is None:
+            continue
+        target = own.value if own else kpi.target
+        is_hidden = boards.is_telling(kpi, found)  # others read it: B30
+        is_few = is_hidden or found.denominator < FEWEST
+        lines.append(
+            {
+                "office": unit.name,
+                "top": None if is_hidden else _plain(found.numerator),
+                "bottom": None if is_hidden else _plain(found.denominator),
+                "value": None if is_hidden else float(value),
+                "target": None if target is None else float(target),
+                "is_few": is_few,
+                "is_met": None if is_few else kpi.is_met(value, target),
+            }
+        )
+    sign = 1 if kpi.is_low_good else -1
+    lines.sort(
+        key=lambda line: (line["is_few"], sign * (line["value"] or 0), line["office"])
+    )
+    return lines
 
 
 def _plain(number: Any) -> int | float:

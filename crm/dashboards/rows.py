@@ -14,7 +14,7 @@ from customers.models import Customer, Opportunity, Receivable
 from delivery.models import Invitation, Visit
 
 
-def _moments(first: date, last: date) -> tuple[datetime, datetime]:
+def moments_of(first: date, last: date) -> tuple[datetime, datetime]:
     """From the first moment of the first day to the first one after the last."""
     begins, ends = (
         make_aware(datetime.combine(day, time()))
@@ -24,7 +24,7 @@ def _moments(first: date, last: date) -> tuple[datetime, datetime]:
 
 
 def _within(name: str, first: date, last: date) -> dict[str, datetime]:
-    begins, ends = _moments(first, last)
+    begins, ends = moments_of(first, last)
     return {f"{name}__gte": begins, f"{name}__lt": ends}
 
 
@@ -113,7 +113,7 @@ def _bill_line(row: Receivable) -> Line:
 
 def _customers(_first: date, last: date) -> QuerySet:
     """Customers that an office had at the end of the days."""
-    _begins, ends = _moments(last, last)
+    _begins, ends = moments_of(last, last)
     return Customer.objects.filter(merged_into=None, created_at__lt=ends)
 
 

@@ -2,7 +2,13 @@
 
 from django.urls import path
 
-from crm.dashboards import bulletin_views, figure_views, target_views, views
+from crm.dashboards import (
+    assessment_views,
+    bulletin_views,
+    figure_views,
+    target_views,
+    views,
+)
 
 app_name = "dashboards"
 urlpatterns = [
@@ -14,6 +20,32 @@ urlpatterns = [
     path("targets/copy/", target_views.copy, name="targets_copy"),
     path("figures/<str:name>/", figure_views.kpi, name="kpi"),
     path("figures/<str:name>/rows/<str:side>/", figure_views.rows, name="rows"),
+    path("assessment/", assessment_views.assessments, name="assessments"),
+    path("assessment/mine/", assessment_views.assessment_mine, name="assessment_mine"),
+    path(
+        "assessment/rules/", assessment_views.assessment_rules, name="assessment_rules"
+    ),
+    path("assessment/<int:pk>/", assessment_views.assessment, name="assessment"),
+    path(
+        "assessment/<int:pk>/act/",
+        assessment_views.assessment_act,
+        name="assessment_act",
+    ),
+    path(
+        "assessment/<int:pk>/export/",
+        assessment_views.assessment_export,
+        name="assessment_export",
+    ),
+    path(
+        "assessment/<int:pk>/cases/",
+        assessment_views.assessment_cases,
+        name="assessment_cases",
+    ),
+    path(
+        "assessment/lines/<int:pk>/<str:what>/",
+        assessment_views.line_act,
+        name="line_act",
+    ),
     path("bulletins/", bulletin_views.bulletins, name="bulletins"),
     path("bulletins/<int:pk>/", bulletin_views.bulletin, name="bulletin"),
     path("bulletins/<int:pk>/act/", bulletin_views.bulletin_act, name="bulletin_act"),

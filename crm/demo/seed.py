@@ -1,17 +1,20 @@
 """Filling an empty place with the demo province: deterministic, under half a minute."""
 
 import hashlib
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from random import Random
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.db import connection, transaction
-from django.utils.timezone import localdate
+from django.utils.timezone import localdate, make_aware
 
+from complaints import findings
+from complaints.models import Complaint, Finding
 from crm.access.models import Posting, User
 from crm.audit import services as audit
-from crm.dashboards import bulletins, retention, snapshots, targets
+from crm.dashboards import assessing, bulletins, retention, snapshots, targets
 from crm.dashboards.models import Bulletin, Target
 from crm.dashboards.periods import Kind, last_ended, span_of
 from crm.demo import (
@@ -43,6 +46,7 @@ from customers.usage_import import load
 
 SEED = 20261121
 CUSTOMERS = 3000
+FOUND = ("未按址投递", "未预约上门", "超时未答复客户")
 MONTHS = 13  # of figures
 PORTFOLIO = 100  # customers of each demo manager
 
@@ -84,6 +88,7 @@ def seed() -> dict[str, int]:
         )
     _figures(today)
     _bulletins(users, offices[province.PROVINCE[0]], today)
+    _assessment(users, offices, today)
     audit.record(None, "demo.seeded", offices[province.PROVINCE[0]])
     return {
         "offices": len(offices),
@@ -117,6 +122,30 @@ def _figures(today: date) -> None:
             for number, unit in enumerate(units)
             for span in spans
         )
+
+
+def _assessment(
+    users: dict[str, User], offices: dict[str, Office], today: date
+) -> None:
+    """Last month's, proposed: faults, failed duties, one that the handler objects to."""
+    boss, handler = users["supervisor.wuhan"], users["handler.wuhan"]
+    orders = Complaint.objects.filter(
+        handling_office=offices["420100"], state="archived"
+    )
+    about: dict[str, Any] = {"by": boss, "office": offices["420100"]}
+    for n, row in enumerate(orders.order_by("pk")[:6]):
+        who = handler if n % 2 else None
+        basis = "duty" if n % 3 == 2 else "fault"
+        findings.add(row, basis=basis, share=50, note=FOUND[n % 3], user=who, **about)
+    last = last_ended(Kind.MONTH, today).last
+    moment = make_aware(datetime.combine(last, time(10)))
+    Finding.objects.filter(found_by=boss).update(found_at=moment)
+    sheet = assessing.propose(
+        offices[province.PROVINCE[0]], last, by=users["supervisor.hubei"]
+    )
+    mine = sheet.lines.filter(user=handler).first()
+    if mine:
+        assessing.object_to(mine, by=handler, objection="客户电话要求放门卫，有录音。")
 
 
 def _bulletins(users: dict[str, User], root: Office, today: date) -> None:

@@ -123,11 +123,12 @@ class Receivable(models.Model):
             ),
         ]
         indexes = [
+            models.Index(name="receivable_due", fields=["due_on"]),
             models.Index(
                 name="receivable_unpaid",
                 fields=["customer", "due_on"],
                 condition=Q(paid__lt=F("amount")),
-            )
+            ),
         ]
 
     def __str__(self) -> str:

@@ -140,6 +140,12 @@ class Invitation(models.Model):
         indexes = [
             models.Index(name="invitation_subject", fields=["source", "subject"]),
             models.Index(name="invitation_office", fields=["office", "sent_at"]),
+            models.Index(name="invitation_sent", fields=["sent_at"]),
+            models.Index(
+                name="invitation_answered",
+                fields=["answered_at"],
+                condition=Q(answered_at__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -9,7 +9,9 @@ from django.utils.timezone import localdate, now
 
 from campaigns.models import PrizeDraw
 from complaints.calls import open_call
-from complaints.models import Call, Complaint
+from complaints.findings import add
+from complaints.models import Call, Complaint, Finding
+from crm.dashboards.assessing import object_to, propose
 from crm.dashboards.bulletins import make as make_bulletin
 from crm.dashboards.models import Bulletin
 from crm.dashboards.periods import span_of
@@ -47,7 +49,7 @@ from tests import factories as make
 from tests import routes_campaigns
 from tests.browser.conftest import sign_in
 
-pytestmark = [pytest.mark.browser_all, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser_all, pytest.mark.timeout(600)]
 PAGES = {
     "chen": [
         "/season/",
@@ -82,6 +84,9 @@ PAGES = {
         "/kpi/board/",
         "/kpi/figures/",
         "/kpi/targets/",
+        "/kpi/assessment/",
+        "/kpi/assessment/{assessment}/",
+        "/kpi/assessment/mine/",
         "/kpi/bulletins/",
         "/kpi/bulletins/{bulletin}/",
         "/kpi/figures/on_time_rate/",
@@ -356,6 +361,18 @@ def bulletin(place) -> int:
     return make_bulletin(row, by=place.chen, units=[place.wuchang]).pk
 
 
+def assessment(place) -> int:
+    """A proposal with a fault that is objected to."""
+    order = make.complaint(place.lin, place.wuhan)
+    add(order, by=place.chen, basis="fault", office=place.wuhan, share=50, note="x")
+    Finding.objects.update(found_at=now() - timedelta(days=31))
+    month = localdate() - timedelta(days=31)
+    boss = make.user("assessor", ("supervisor", place.wuhan))
+    sheet = propose(place.wuhan, month, by=boss)
+    object_to(sheet.lines.first(), by=place.chen, objection="不属实")
+    return sheet.pk
+
+
 @pytest.mark.parametrize("width", [1440, 390])
 @pytest.mark.parametrize(("theme", "language"), [("light", "zh-hans"), ("dark", "en")])
 def test_pages_are_accessible_and_fit(site, place, width, theme, language):
@@ -365,6 +382,7 @@ def test_pages_are_accessible_and_fit(site, place, width, theme, language):
     run = make.grade_run(place.wuhan)
     names = {
         "bulletin": bulletin(place),
+        "assessment": assessment(place),
         "list": listed.pk,
         "recipient": make.recipient(listed, postcode="510000").pk,
         "scheme": run.scheme_id,

@@ -307,3 +307,50 @@ def test_three_kills_amid_twenty_thousand_messages_reach_everybody_once(product)
     assert (gone + gated, gated, waiting, refused) == (number, stopped, 0, 0)
     assert withdrawn
     assert stopped == 100
+
+
+FIGURES = (
+    "SELECT kpi, kind, first, office_id, numerator, denominator FROM dashboards_figure"
+)
+BEGIN = (
+    "from crm.jobs.services import enqueue; "
+    "print(*[enqueue('dashboards.figures').pk for _two in range(2)])"
+)
+UNDONE = "SELECT count(*) FROM jobs_job WHERE kind = 'dashboards.figures' AND state <> 'done'"
+
+
+@pytest.mark.timeout(600)
+def test_three_kills_and_two_beats_leave_each_figure_once_and_right(product):
+    """B07: two jobs at once, their worker killed three times: as without any of it."""
+    empty = "TRUNCATE dashboards_figure, dashboards_figurerun"
+    query(product, f"{empty}; SELECT 1")
+    product.manage("shell", "-v0", "-c", BEGIN)
+    kills, until = 0, time.monotonic() + 500
+    while query(product, UNDONE)[0]:
+        assert time.monotonic() < until
+        if kills < 3 and query(product, f"{UNDONE} AND state = 'running'")[0]:
+            worker = psutil.Process(product.pid_of("worker"))
+            for process in [*worker.children(recursive=True), worker]:
+                process.kill()
+            kills += 1
+            product.wait_until_well()
+        time.sleep(0.01)
+    rows, periods = query(
+        product,
+        f"CREATE TABLE was AS {FIGURES}; SELECT (SELECT count(*) FROM was), "
+        "(SELECT count(*) FROM dashboards_figurerun)",
+    )
+    query(product, f"{empty}; SELECT 1")
+    product.manage("shell", "-v0", "-c", BEGIN)
+    while query(product, UNDONE)[0]:
+        assert time.monotonic() < until
+        time.sleep(0.2)
+    (other,) = query(
+        product,
+        f"SELECT count(*) FROM ((TABLE was EXCEPT {FIGURES}) UNION ALL "
+        f"({FIGURES} EXCEPT TABLE was)) x",
+    )
+    print(f"kills={kills} periods={periods} figures={rows} other={other}")
+    assert kills == 3
+    assert rows > 1000
+    assert other == 0

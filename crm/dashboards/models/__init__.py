@@ -1,0 +1,19 @@
+from crm.dashboards.models.assessment import (
+    AssessmentLine,
+    AssessmentRule,
+    AssessmentSheet,
+)
+from crm.dashboards.models.bulletins import Bulletin, Receipt
+from crm.dashboards.models.figures import Figure, FigureRun, KpiSnapshot, Target
+
+__all__ = [
+    "AssessmentLine",
+    "AssessmentRule",
+    "AssessmentSheet",
+    "Bulletin",
+    "Figure",
+    "FigureRun",
+    "KpiSnapshot",
+    "Receipt",
+    "Target",
+]
