@@ -14,7 +14,7 @@ from django.db import IntegrityError, transaction
 from django.urls import reverse
 from django.utils.timezone import localdate, now
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext_noop, pgettext
 
 from crm.access.capabilities import may, require
 from crm.access.models import User
@@ -253,7 +253,7 @@ def export(sheet: AssessmentSheet, *, by: User) -> Iterator[list[Any]]:
 
 def _rows(sheet: AssessmentSheet) -> Iterator[list[Any]]:
     yield [
-        _("Payroll month"), _("Unit"), _("Whom"), _("Account"), _("Name"),
+        _("Payroll month"), _("Unit"), pgettext("assessment", "Whom"), _("Account"), _("Name"),
         _("Percent of performance pay"), _("Before the legal cap"), _("Reasons"),
     ]  # fmt: skip
     for one in owed(sheet):

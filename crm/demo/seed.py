@@ -129,16 +129,16 @@ def _assessment(
 ) -> None:
     """Last month's, proposed: faults, failed duties, one that the handler objects to."""
     boss, handler = users["supervisor.wuhan"], users["handler.wuhan"]
+    last = last_ended(Kind.MONTH, today).last
+    moment = make_aware(datetime.combine(last, time(10)))
     orders = Complaint.objects.filter(
-        handling_office=offices["420100"], state="archived"
+        handling_office=offices["420100"], state="archived", opened_at__lt=moment
     )
     about: dict[str, Any] = {"by": boss, "office": offices["420100"]}
     for n, row in enumerate(orders.order_by("pk")[:6]):
         who = handler if n % 2 else None
         basis = "duty" if n % 3 == 2 else "fault"
         findings.add(row, basis=basis, share=50, note=FOUND[n % 3], user=who, **about)
-    last = last_ended(Kind.MONTH, today).last
-    moment = make_aware(datetime.combine(last, time(10)))
     Finding.objects.filter(found_by=boss).update(found_at=moment)
     sheet = assessing.propose(
         offices[province.PROVINCE[0]], last, by=users["supervisor.hubei"]
