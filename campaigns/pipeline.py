@@ -156,7 +156,7 @@ def begin(stage: OrderStage, *, by: User, pieces: int | None = None) -> OrderSta
 def finish(stage: OrderStage, *, by: User, pieces: int | None = None) -> OrderStage:
     """Say that a stage is done, with the pieces that went on. Twice is once; what was not
     begun begins now. Refused("stage.pieces") for more than came in, ("stage.short") for
-    fewer while no error of the stage says what became of the others."""
+    fewer while the errors of the stage do not say what became of the others."""
     row = begin(stage, by=by)
     if row.done_at:
         return row
@@ -164,11 +164,13 @@ def finish(stage: OrderStage, *, by: User, pieces: int | None = None) -> OrderSt
     row.pieces_out = came_in if pieces is None else pieces
     if row.pieces_out > came_in:
         raise Refused("stage.pieces", _("More pieces went out than came in."))
-    if row.pieces_out < came_in and not row.errors.exists():
+    noted = row.errors.aggregate(n=Sum("pieces", default=0))["n"]
+    if row.pieces_out + noted < came_in:
         message = _(
             "%(n)s pieces are missing: note an error of this stage on the order first."
         )
-        raise Refused("stage.short", message % {"n": came_in - row.pieces_out})
+        missing = came_in - row.pieces_out - noted
+        raise Refused("stage.short", message % {"n": missing})
     row.done_at, row.done_by = now(), by
     row.save(update_fields=["pieces_out", "done_at", "done_by"])
     following = row.order.stages.filter(position=row.position + 1, began_at=None)

@@ -32,7 +32,8 @@ SELECT %(run)s, %(season)s, r.id, %(group)s,
 FROM customers_recipient r
 WHERE r.recipient_list_id = %(list)s AND r.until IS NULL AND r.quality <> 'D'
   AND NOT EXISTS (SELECT 1 FROM campaigns_prizecard c JOIN campaigns_printrun p ON p.id = c.run_id
-                  WHERE p.order_id = %(order)s AND c.recipient_id = r.id)"""
+                  JOIN customers_recipient was ON was.id = c.recipient_id
+                  WHERE p.order_id = %(order)s AND was.key = r.key)"""
 
 
 def counts_of(order: CardOrder) -> dict[str, int]:
@@ -48,13 +49,12 @@ def counts_of(order: CardOrder) -> dict[str, int]:
         until__isnull=False,
         flaws__contains=[Recipient.Flaw.RETURNED],
     )
-    printed = PrizeCard.objects.filter(
-        run__order=order, recipient__in=rows.values("pk")
-    )
+    cards = PrizeCard.objects.filter(run__order=order)
+    printed = rows.filter(key__in=cards.values("recipient__key"))
     return {
         "all": sum(found.values()),
         "mended": returned.count(),
-        "printed": printed.exclude(recipient__quality=Quality.D).count(),
+        "printed": printed.exclude(quality=Quality.D).count(),
     } | found
 
 

@@ -38,11 +38,17 @@ def locked(season: Season) -> PrizeDraw:
 
 @transaction.atomic
 def keep(draw: PrizeDraw, *, by: User) -> PrizeDraw:
-    """Save the draw's days, place and source."""
+    """Save the draw's days, place and source. Refused("draw.day") for another day of the
+    draw once numbers were entered."""
     season = seasons.locked(draw.season)
     require(by, "draw.enter", season.office)
     if draw.pk:
-        draw.matched_at = locked(season).matched_at  # another's matching stays
+        old = locked(season)
+        draw.matched_at = old.matched_at  # another's matching stays
+        is_begun = old.levels.filter(entered_by__isnull=False).exists()
+        if is_begun and draw.drawn_on != old.drawn_on:
+            message = _("Numbers were entered already: the day of the draw stays.")
+            raise Refused("draw.day", message)
     draw.save()
     audit.record(by, "draw.kept", draw, office=season.office)
     return draw

@@ -116,12 +116,16 @@ ROUTES = {
     "dashboards:rows": Route("kpi.drill"),
     "dashboards:export": Route("kpi.view"),
     "dashboards:assessments": Route("assessment.view"),
-    "dashboards:assessment": Route("assessment.view", of="assessment"),
+    "dashboards:assessment": Route(
+        "assessment.view", of="assessment", rows_for="supervisor"
+    ),
     "dashboards:assessment_act": Route(
         "assessment.propose", "post", "assessment", is_lost=True
     ),
-    "dashboards:assessment_export": Route("assessment.export", "post", "assessment"),
-    "dashboards:assessment_cases": Route("assessment.view", of="assessment"),
+    "dashboards:assessment_export": Route(
+        "assessment.export", "post", "assessment", is_lost=True
+    ),
+    "dashboards:assessment_cases": Route("assessment.propose", of="assessment"),
     "dashboards:assessment_mine": Route("assessment.mine"),
     "dashboards:assessment_rules": Route("assessment.propose", is_national=True),
     "dashboards:line_act": Route(

@@ -14,7 +14,7 @@ from crm.dashboards import boards
 from crm.dashboards.boards import Cell
 from crm.dashboards.forms import FiguresForm
 from crm.dashboards.reckoned import BY_NAME, KPIS
-from crm.dashboards.registry import UNITS, Kpi
+from crm.dashboards.registry import UNITS, Kpi, plain
 
 ASKED = [
     OpenApiParameter(
@@ -50,8 +50,8 @@ def _figure(cell: Cell) -> dict[str, Any]:
     hidden = cell.is_hidden
     return {
         "kpi": cell.kpi.name,
-        "numerator": None if hidden else cell.share.numerator,
-        "denominator": None if hidden else cell.share.denominator,
+        "numerator": None if hidden else plain(cell.share.numerator),
+        "denominator": None if hidden else plain(cell.share.denominator),
         "value": cell.value,
         "target": cell.target,
         "is_met": cell.is_met,
@@ -85,7 +85,10 @@ class KpiViewSet(viewsets.GenericViewSet):
             raise exceptions.NotFound
         asked, hide = self._asked(request)
         office, span = asked["office"], asked["span"]
-        cells, here = boards.board(office, span, only_aggregates=hide, kpis=[kpi])
+        cells, here = boards.board(
+            office, span, only_aggregates=hide, kpis=boards.family_of(kpi)
+        )
+        own = next((cell for cell in cells if cell.kpi == kpi), None)
         lines = boards.league(kpi, office, span, only_aggregates=hide)
         units = [
             {
@@ -94,12 +97,14 @@ class KpiViewSet(viewsets.GenericViewSet):
                 "rank_before": line.rank_before,
                 "band": line.band,
                 "value": line.value,
-                "numerator": None if line.is_hidden else line.share.numerator,
-                "denominator": None if line.is_hidden else line.share.denominator,
+                "numerator": None if line.is_hidden else plain(line.share.numerator),
+                "denominator": None
+                if line.is_hidden
+                else plain(line.share.denominator),
             }
             for line in lines
         ]
-        figure = _figure(cells[0]) if cells else None
+        figure = _figure(own) if own else None
         answer = _definition(kpi) | self._period(asked, here.is_final)
         return Response(answer | {"figure": figure, "units": units})
 

@@ -10,7 +10,8 @@ from decimal import Decimal
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.db import IntegrityError, transaction
+from django.db import connection, transaction
+from django.db.models import Q
 from django.urls import reverse
 from django.utils.timezone import localdate, now
 from django.utils.translation import gettext as _
@@ -26,6 +27,7 @@ from crm.dashboards.periods import Kind, span_of
 from crm.errors import Refused
 from crm.notify.services import tell
 from crm.org.models import Office
+from crm.org.queries import ancestry
 from customers.queries import add_months
 
 State, LineState = AssessmentSheet.State, AssessmentLine.State
@@ -63,11 +65,30 @@ def sow(**_facts: Any) -> None:
 # --- the sheet ------------------------------------------------------------------------------
 
 
+def _require_free(office: Office, month: date) -> None:
+    """No sheet of the month at, above or below the office: nobody is charged twice."""
+    with connection.cursor() as cursor:
+        # RACE: sheets of offices above and below are no conflict to the table.
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(hashtext('dashboards.assessment'))"
+        )
+    near = Q(office__path__startswith=office.path) | Q(
+        office__path__in=ancestry(office)
+    )
+    known = AssessmentSheet.objects.filter(near, month=month)
+    if known.exclude(state=State.DROPPED).exists():
+        message = _(
+            "This month has a sheet already, of this office or one above or below."
+        )
+        raise Refused("sheet.again", message)
+
+
 @transaction.atomic
 def propose(office: Office, month: date, *, by: User) -> AssessmentSheet:
     """A sheet of all that was found in a month at or below an office.
 
-    Refused("sheet.month") before it is over, ("sheet.again") when it has one,
+    Refused("sheet.month") before it is over, ("sheet.again") when it, or an office above
+    or below, has one: nobody is charged twice,
     ("sheet.empty") when nothing was found.
     """
     require(by, "assessment.propose", office)
@@ -78,6 +99,7 @@ def propose(office: Office, month: date, *, by: User) -> AssessmentSheet:
     percents = {
         (rule.source, rule.whom): rule.percent for rule in AssessmentRule.objects.all()
     }
+    _require_free(office, span.first)
     sheet = AssessmentSheet(
         office=office,
         month=span.first,
@@ -85,11 +107,7 @@ def propose(office: Office, month: date, *, by: User) -> AssessmentSheet:
         object_until=today + timedelta(days=TO_OBJECT),
         made_by=by,
     )
-    try:
-        with transaction.atomic():
-            sheet.save()
-    except IntegrityError as error:
-        raise Refused("sheet.again", _("This month has a sheet already.")) from error
+    sheet.save()
     lines = [
         AssessmentLine(
             sheet=sheet,
@@ -176,8 +194,10 @@ def rule(
     sheet = locked(line.sheet)
     row = _line(line, LineState.OBJECTED)
     require(by, "assessment.propose", sheet.office)
-    if by.pk in (sheet.made_by_id, row.objected_by_id):
-        message = _("Neither who proposed it nor who objected rules on it.")
+    if by.pk in (sheet.made_by_id, row.objected_by_id, row.user_id):
+        message = _(
+            "Neither who proposed it, who objected nor whom it is about rules on it."
+        )
         raise Refused("line.judge", message)
     row.state = LineState.UPHELD if upholds else LineState.LIFTED
     row.ruling, row.ruled_by = ruling, by
@@ -190,13 +210,15 @@ def rule(
 def sign(sheet: AssessmentSheet, *, by: User) -> AssessmentSheet:
     """Sign a proposal off, so that it goes to finance.
 
-    Refused("sheet.own") for who proposed it, ("sheet.days") while the days for objections
-    run, ("sheet.open") while one is not ruled on.
+    Refused("sheet.own") for who proposed it or owes something by it, ("sheet.days") while
+    the days for objections run, ("sheet.open") while one is not ruled on.
     """
     row = locked(sheet)
     require(by, "assessment.propose", row.office)
     if row.made_by_id == by.pk:
         raise Refused("sheet.own", _("Somebody else signs what you proposed."))
+    if any(line.counts for line in row.lines.filter(user=by)):
+        raise Refused("sheet.own", _("Somebody signs whom it does not concern."))
     if localdate() <= row.object_until:
         message = _("People may object until %(day)s.") % {"day": row.object_until}
         raise Refused("sheet.days", message)
@@ -210,9 +232,14 @@ def sign(sheet: AssessmentSheet, *, by: User) -> AssessmentSheet:
 
 @transaction.atomic
 def drop(sheet: AssessmentSheet, *, by: User) -> AssessmentSheet:
-    """Throw a proposal away; the month may get another."""
+    """Throw a proposal away; the month may get another. Refused("sheet.own") for who made
+    it once somebody has objected: rulings would be gone."""
     row = locked(sheet)
     require(by, "assessment.propose", row.office)
+    said = row.lines.exclude(state=LineState.STANDS)
+    if row.made_by_id == by.pk and said.exists():
+        message = _("People have objected: somebody else throws it away.")
+        raise Refused("sheet.own", message)
     row.state = State.DROPPED
     row.save(update_fields=["state"])
     audit.record(by, "assessment.dropped", row, office=row.office)
@@ -223,8 +250,8 @@ def drop(sheet: AssessmentSheet, *, by: User) -> AssessmentSheet:
 
 
 def owed(sheet: AssessmentSheet) -> list[dict[str, Any]]:
-    """What each person, team, unit and leader owes together, at most what the law lets be
-    deducted; the reasons with it."""
+    """What each person, team, unit and leader owes together, each person at most what the
+    law lets be deducted; the reasons with it."""
     found: dict[tuple, dict[str, Any]] = {}
     for line in sheet.lines.select_related("office", "user"):
         if not line.counts or not line.percent:
@@ -233,8 +260,11 @@ def owed(sheet: AssessmentSheet) -> list[dict[str, Any]]:
         one = found.setdefault(key, {"line": line, "sum": Decimal(0), "reasons": []})
         one["sum"] += line.percent
         one["reasons"].append(line.words)
-    for one in found.values():
-        one["percent"] = min(one["sum"], MOST)
+    left: dict[Any, Decimal] = {}  # of the cap, by person: one may lead several units
+    for key, one in found.items():
+        whose = one["line"].user_id or key
+        one["percent"] = min(one["sum"], left.setdefault(whose, MOST))
+        left[whose] -= one["percent"]
     return list(found.values())
 
 

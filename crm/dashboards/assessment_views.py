@@ -150,7 +150,7 @@ def assessment_export(request: AuthedRequest, pk: int) -> HttpResponse:
     return csv_answer(rows, f"assessment-{row.office.code}-{row.month:%Y-%m}.csv")
 
 
-@needs("assessment.view")
+@needs("assessment.propose")
 def assessment_cases(request: AuthedRequest, pk: int) -> HttpResponse:
     """The month's list for network control: verified cases of the regulator (R-KPI-04)."""
     row = _sheet(request, pk)

@@ -112,6 +112,15 @@ def is_telling(kpi: Kpi, one: Share) -> bool:
     return any(0 < part < SMALLEST_CELL for part in parts)
 
 
+def hidden(shares: dict[str, Share], kpis: Iterable[Kpi]) -> set[str]:
+    """The KPIs that are not told of a unit: what is telling, and with it all of its family,
+    from which it could be reckoned (kept + lost = all)."""
+    known = [kpi for kpi in kpis if kpi.name in shares]
+    found = {kpi.name for kpi in known if is_telling(kpi, shares[kpi.name])}
+    families = {kpi.family for kpi in known if kpi.name in found and kpi.family}
+    return found | {kpi.name for kpi in known if kpi.family in families}
+
+
 def targets_of(offices: Iterable[Office], span: Span) -> dict[tuple[int, str], Target]:
     """(office, KPI) → what was set for the period. One query."""
     rows = Target.objects.filter(
@@ -132,33 +141,37 @@ def board(
     last_year = shares_of([office], span.year_before, kpis).shares[office.pk]
     targets = targets_of([office], span)
     trends = _trends(office, span)
+    untold = [
+        hidden(shares, KPIS) if only_aggregates else set()
+        for shares in (here.shares[office.pk], before, last_year)
+    ]
     cells = []
     for kpi in kpis:
         found = here.shares[office.pk][kpi.name]
         if not (found.denominator or before[kpi.name].denominator):
             continue
         target = targets.get((office.pk, kpi.name))
-        hidden = only_aggregates and is_telling(kpi, found)
+        values = [
+            None if kpi.name in names else kpi.shown(shares[kpi.name])
+            for names, shares in zip(
+                untold, (here.shares[office.pk], before, last_year), strict=True
+            )
+        ]
+        is_hidden = kpi.name in untold[0]
         cells.append(
             Cell(
                 kpi,
-                found,
-                None if hidden else kpi.shown(found),
+                NOTHING if is_hidden else found,
+                values[0],
                 target.value if target else kpi.target,
                 target.benchmark if target else None,
-                _unhidden(kpi, before[kpi.name], only_aggregates),
-                _unhidden(kpi, last_year[kpi.name], only_aggregates),
-                trends.get(kpi.name, []),
-                hidden,
+                values[1],
+                values[2],
+                [] if only_aggregates and kpi.is_personal else trends.get(kpi.name, []),
+                is_hidden,
             )
         )
     return cells, here
-
-
-def _unhidden(kpi: Kpi, found: Share, only_aggregates: bool) -> Decimal | None:
-    if only_aggregates and is_telling(kpi, found):
-        return None
-    return kpi.shown(found)
 
 
 def _trends(office: Office, span: Span) -> dict[str, list[float]]:
@@ -227,36 +240,56 @@ def _ranks(kpi: Kpi, shares: Shares) -> dict[int, int]:
     }
 
 
+def family_of(kpi: Kpi) -> list[Kpi]:
+    """The KPIs that are told or hidden together with one, itself among them."""
+    return [
+        one for one in KPIS if one == kpi or (kpi.family and one.family == kpi.family)
+    ]
+
+
+def untold_units(kpi: Kpi, shares: Shares) -> set[int]:
+    """The units whose figure is not told: those that are telling; and where that is one
+    only, the smallest other, or the one would follow from the sum."""
+    found = {pk for pk, by_name in shares.items() if kpi.name in hidden(by_name, KPIS)}
+    others = [
+        (by_name[kpi.name].denominator, pk)
+        for pk, by_name in shares.items()
+        if pk not in found and by_name[kpi.name].denominator
+    ]
+    return found | {min(others)[1]} if len(found) == 1 and others else found
+
+
 def league(
     kpi: Kpi, office: Office, span: Span, *, only_aggregates: bool
 ) -> list[Line]:
     """The offices one level down, best first, those with too few rows last."""
     units = list(Office.objects.active().under(office).filter(depth=office.depth + 1))
-    here = shares_of(units, span, [kpi]).shares
+    here = shares_of(units, span, family_of(kpi)).shares
     before = shares_of(units, span.previous, [kpi]).shares
     targets, ranks, ranks_before = (
         targets_of(units, span),
         _ranks(kpi, here),
         _ranks(kpi, before),
     )
+    untold = untold_units(kpi, here) if only_aggregates else set()
     lines = []
     for unit in units:
         found = here[unit.pk][kpi.name]
         if not found.denominator:
             continue
         own = targets.get((unit.pk, kpi.name))
-        hidden = only_aggregates and is_telling(kpi, found)
+        is_hidden = unit.pk in untold
         value, target = kpi.shown(found), own.value if own else kpi.target
         lines.append(
             Line(
                 unit,
-                found,
-                None if hidden else value,
+                NOTHING if is_hidden else found,
+                None if is_hidden else value,
                 target,
-                None if hidden else ranks.get(unit.pk),
-                ranks_before.get(unit.pk),
-                "none" if hidden else band_of(kpi, value, target),
-                hidden,
+                None if is_hidden else ranks.get(unit.pk),
+                None if is_hidden else ranks_before.get(unit.pk),
+                "none" if is_hidden else band_of(kpi, value, target),
+                is_hidden,
             )
         )
     lines.sort(key=lambda line: (line.rank or len(units) + 1, line.office.code))
@@ -272,8 +305,13 @@ def rows_behind(kpi: Kpi, side: str, office: Office, span: Span) -> Any:
     return found, getattr(kpi, side).rows.shows
 
 
-def past(kpi: Kpi, office: Office, span: Span) -> list[Figure]:
-    """The stored figures of a KPI up to a period, newest first. One query."""
+def past(
+    kpi: Kpi, office: Office, span: Span, *, only_aggregates: bool
+) -> list[Figure]:
+    """The stored figures of a KPI up to a period, newest first; of people only to who may
+    drill. One query."""
+    if only_aggregates and kpi.is_personal:
+        return []
     rows = Figure.objects.filter(
         office=office, kpi=kpi.name, kind=span.kind, first__lte=span.first
     )

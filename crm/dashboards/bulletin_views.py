@@ -146,7 +146,8 @@ def bulletin(request: AuthedRequest, pk: int) -> HttpResponse:
         "form": form,
         "version": version,
         "may_write": may_write,
-        "may_approve": may_write and row.made_by_id != request.user.pk,
+        "may_approve": may_write
+        and request.user.pk not in (row.made_by_id, row.edited_by_id),
         "receipts": receipts if may_write else [],
         "read": sum(one.read_at is not None for one in receipts) if may_write else 0,
     }
@@ -170,8 +171,12 @@ def bulletin_act(request: AuthedRequest, pk: int) -> HttpResponse:
     act = ACTS.get(request.POST.get("act", ""))
     if act is None:
         raise Http404
+    facts: dict[str, Any] = {}
+    if act is service.approve:
+        typed = request.POST.get("version", "")
+        facts["version"] = int(typed) if typed.isdecimal() else -1
     try:
-        act(row, by=request.user)
+        act(row, by=request.user, **facts)
         messages.success(request, _("Done."))
     except Refused as refusal:
         messages.error(request, str(refusal))

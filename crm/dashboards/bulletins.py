@@ -19,9 +19,10 @@ from crm.access.models import Posting, User
 from crm.access.roles import CAPABILITIES
 from crm.audit import services as audit
 from crm.dashboards import boards
+from crm.dashboards.boards import NOTHING
 from crm.dashboards.models import Bulletin, Receipt, Target
 from crm.dashboards.reckoned import BY_NAME
-from crm.dashboards.registry import UNITS, Kpi, Shares
+from crm.dashboards.registry import UNITS, Kpi, Shares, plain
 from crm.errors import Refused
 from crm.jobs.services import enqueue
 from crm.notify.services import tell
@@ -51,12 +52,21 @@ def table_of(kpi: Kpi, bulletin: Bulletin, units: list[Office]) -> dict[str, Any
     failing; of fewer than five nothing is told.
     """
     span = bulletin.span
-    shares = boards.shares_of([bulletin.office, *units], span, [kpi])
+    family = boards.family_of(kpi)
+    shares = boards.shares_of([bulletin.office, *units], span, family)
     before = boards.shares_of([bulletin.office], span.previous, [kpi]).shares
     targets = boards.targets_of([bulletin.office, *units], span)
-    lines = _lines(kpi, units, shares.shares, targets)
-    whole = shares.shares[bulletin.office_id][kpi.name]
-    value, was = kpi.shown(whole), kpi.shown(before[bulletin.office_id][kpi.name])
+    below = {unit.pk: shares.shares[unit.pk] for unit in units}
+    untold = boards.untold_units(kpi, below)  # others read it: B30
+    lines = _lines(kpi, units, below, targets, untold)
+    whole, was_whole = (
+        NOTHING if boards.is_telling(kpi, one) else one
+        for one in (
+            shares.shares[bulletin.office_id][kpi.name],
+            before[bulletin.office_id][kpi.name],
+        )
+    )
+    value, was = kpi.shown(whole), kpi.shown(was_whole)
     own = targets.get((bulletin.office_id, kpi.name))
     target = own.value if own else kpi.target
     return {
@@ -71,8 +81,8 @@ def table_of(kpi: Kpi, bulletin: Bulletin, units: list[Office]) -> dict[str, Any
         "target": None if target is None else float(target),
         "benchmark": float(own.benchmark) if own and own.benchmark else None,
         "is_met": kpi.is_met(value, target),
-        "top": _plain(whole.numerator),
-        "bottom": _plain(whole.denominator),
+        "top": plain(whole.numerator),
+        "bottom": plain(whole.denominator),
         "lines": lines,
         "failing": [line["office"] for line in lines if line["is_met"] is False],
     }
@@ -83,6 +93,7 @@ def _lines(
     units: list[Office],
     shares: Shares,
     targets: dict[tuple[int, str], Target],
+    untold: set[int],
 ) -> list[dict[str, Any]]:
     """A line for each unit that has anything to divide by, best first, the few last."""
     lines = []
@@ -92,13 +103,13 @@ def _lines(
         if value is None:
             continue
         target = own.value if own else kpi.target
-        is_hidden = boards.is_telling(kpi, found)  # others read it: B30
+        is_hidden = unit.pk in untold
         is_few = is_hidden or found.denominator < FEWEST
         lines.append(
             {
                 "office": unit.name,
-                "top": None if is_hidden else _plain(found.numerator),
-                "bottom": None if is_hidden else _plain(found.denominator),
+                "top": None if is_hidden else plain(found.numerator),
+                "bottom": None if is_hidden else plain(found.denominator),
                 "value": None if is_hidden else float(value),
                 "target": None if target is None else float(target),
                 "is_few": is_few,
@@ -110,10 +121,6 @@ def _lines(
         key=lambda line: (line["is_few"], sign * (line["value"] or 0), line["office"])
     )
     return lines
-
-
-def _plain(number: Any) -> int | float:
-    return int(number) if number == int(number) else float(number)
 
 
 @transaction.atomic
@@ -172,6 +179,7 @@ def edit(
         setattr(row, name, facts[name])
     was_approved = row.state == State.APPROVED
     row.state, row.approved_by, row.approved_at = State.DRAFT, None, None
+    row.edited_by = by
     row.version += 1
     row.save()
     details = {"version": row.version, "voided": was_approved}
@@ -192,11 +200,15 @@ def count_anew(bulletin: Bulletin, *, by: User) -> Bulletin:
 
 
 @transaction.atomic
-def approve(bulletin: Bulletin, *, by: User) -> Bulletin:
-    """Another person approves. Refused("bulletin.same") for who wrote it."""
+def approve(bulletin: Bulletin, *, by: User, version: int | None = None) -> Bulletin:
+    """Another person approves what it has read (`version`). Refused("bulletin.same") for
+    who wrote it or changed it last, ("bulletin.changed") when it is not that any more."""
     row = locked(bulletin, State.DRAFT)
     require(by, "bulletin.write", row.office)
-    if row.made_by_id == by.pk:
+    if version is not None and version != row.version:
+        message = _("It was changed since you opened it: read it again.")
+        raise Refused("bulletin.changed", message)
+    if by.pk in (row.made_by_id, row.edited_by_id):
         raise Refused("bulletin.same", _("Whoever wrote it cannot approve it."))
     row.state, row.approved_by, row.approved_at = State.APPROVED, by, now()
     row.version += 1

@@ -18,7 +18,7 @@ from delivery.models import Visit
 ANSWER_WITHIN = 20  # seconds; domain.md 6.1
 QUALITY_PASS = 85  # of 100; domain.md 6.4
 MERGED = _("Work orders that were merged into another.")
-RUNNING = _("Clocks that still run.")
+RUNNING = _("Clocks that run, or wait for the customer.")
 CALL_CENTRE = _("Provincial call centre")
 KEY_ACCOUNT = _("Key-account centre")
 CENTRES = _("practice of call centres")  # domain.md 6.1

@@ -138,15 +138,17 @@ def kpi(request: AuthedRequest, name: str) -> HttpResponse:
     context = _frame(request, form)
     office, span = context["office"], context["span"]
     hide = not context["may_drill"]
-    cells, here = boards.board(office, span, only_aggregates=hide, kpis=[one])
+    cells, here = boards.board(
+        office, span, only_aggregates=hide, kpis=boards.family_of(one)
+    )
     context |= {
         "kpi": one,
         "unit": UNITS[one.unit],
-        "cell": cells[0] if cells else None,
+        "cell": next((cell for cell in cells if cell.kpi == one), None),
         "here": here,
         "lines": boards.league(one, office, span, only_aggregates=hide),
         "links": _links(one, office, span) if context["may_drill"] else {},
-        "past": boards.past(one, office, span),
+        "past": boards.past(one, office, span, only_aggregates=hide),
     }
     return render(request, "dashboards/kpi.html", context)
 

@@ -77,6 +77,9 @@ class BoardForm(forms.Form):
         return cleaned
 
 
+SHORT = (Kind.DAY, Kind.WEEK, Kind.TEN_DAYS)
+
+
 class FiguresForm(forms.Form):
     """Which office, which kind of period, and a day that lies in it."""
 
@@ -92,6 +95,7 @@ class FiguresForm(forms.Form):
     )
 
     def __init__(self, data: Any, *, by: User) -> None:
+        self.by = by
         offices = offices_of(by, "supervisor", "analyst")
         units = list(offices)
         top = min((unit.depth for unit in units), default=1)
@@ -113,6 +117,10 @@ class FiguresForm(forms.Form):
 
     def clean(self) -> dict:
         cleaned = super().clean() or {}
+        if cleaned.get("kind") in SHORT and not may(self.by, "kpi.drill"):
+            self.add_error(
+                "kind", _("Choose whole months.")
+            )  # a day could name somebody
         if cleaned.get("kind") and cleaned.get("day"):
             cleaned["span"] = span_of(cleaned["kind"], cleaned["day"])
         return cleaned

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils.timezone import localdate
 
 from complaints.models import BuckPassing, Complaint, Finding, QualityCheck
@@ -72,7 +72,7 @@ def _findings(office: Office, span: Span) -> Iterator[dict[str, Any]]:
             "user": row.user,
             "team": row.team,
             "share": Decimal(row.share) / 100,
-            "words": f"{row.complaint.ref}: {row.note}",
+            "words": f"{row.complaint.ref}: {row.note}"[:300],
             "url": row.complaint.get_absolute_url(),
             "found_on": localdate(row.found_at),
             "direction": _direction(row.office),
@@ -88,6 +88,14 @@ def _passings(office: Office, span: Span) -> Iterator[dict[str, Any]]:
         decided_at__lt=ends,
         state=BuckPassing.State.CONFIRMED,
     )
+    lifted = Finding.objects.filter(
+        complaint=OuterRef("complaint"),
+        office=OuterRef("office"),
+        basis=Finding.Basis.DUTY,
+        state=Finding.State.LIFTED,
+        found_by=OuterRef("decided_by"),
+    )  # the finding that the confirmation made
+    rows = rows.filter(~Exists(lifted))
     for row in rows.select_related("office", "complaint__owner"):
         facts = {
             "source": Source.PASSING,
@@ -111,8 +119,9 @@ def _checks(office: Office, span: Span) -> Iterator[dict[str, Any]]:
         office__path__startswith=office.path,
         checked_at__gte=begins,
         checked_at__lt=ends,
-        score__lt=QUALITY_PASS,
     ).exclude(state=QualityCheck.State.APPEALED)
+    failed = Q(sheet=None, score__lt=QUALITY_PASS) | Q(score__lt=F("sheet__pass_mark"))
+    rows = rows.filter(failed)
     for row in rows.select_related("office", "agent", "complaint"):
         yield {
             "source": Source.QUALITY,

@@ -1,6 +1,7 @@
 """KPIs that are read from the tallies of other modules: customers' usage, mail items."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -17,7 +18,7 @@ from crm.dashboards.catalogue import (
     MONEY,
     SERVICE,
 )
-from crm.dashboards.periods import Span
+from crm.dashboards.periods import Span, span_of
 from crm.dashboards.registry import Kpi, Part, Reckoned, Shares
 from crm.org.models import Office
 from customers.queries import Period, Retention, retention_by_office
@@ -46,10 +47,20 @@ def _numbers(counts: Retention) -> dict[str, int]:
     }
 
 
+def _before(span: Span) -> Period:
+    """The period before; for last year's days, which are no period of the calendar, as many
+    days before them."""
+    before = span.previous
+    if span != span_of(span.kind, span.first):
+        days = span.last - span.first
+        last = span.first - timedelta(days=1)
+        return Period(last - days, last)
+    return Period(before.first, before.last)
+
+
 def _of_customers(offices: Sequence[Office], span: Span) -> Shares:
     """Usage of the period against the one before. One query for each separate subtree."""
-    before = span.previous
-    base, current = Period(before.first, before.last), Period(span.first, span.last)
+    base, current = _before(span), Period(span.first, span.last)
     roots = [
         one
         for one in offices
@@ -75,11 +86,10 @@ def _of_customers(offices: Sequence[Office], span: Span) -> Shares:
 def _customers_url(kpi: Kpi, side: str, office: Office, span: Span) -> str:
     if kpi.name not in GROUPS:
         return ""
-    before = span.previous
     query = {
         "group": GROUPS[kpi.name][side == "bottom"],
         "office": office.code,
-        "base": str(Period(before.first, before.last)),
+        "base": str(_before(span)),
         "current": str(Period(span.first, span.last)),
     }
     return f"{reverse('customers:list')}?{urlencode(query)}"
@@ -99,6 +109,7 @@ def _usage(name: str, label: Any, top: Any, rule: Any, **facts: Any) -> Kpi:
         rule,
         KEY_ACCOUNT,
         is_personal=True,
+        family="usage",
         excludes=USED,
         reckoned=USAGE,
         **facts,
@@ -183,9 +194,11 @@ SALES = Reckoned("sales", _sold, lambda kpi, side, office, span: "")
 BUYERS = Part(_("Customers with usage in the period"))
 SOLD_KPIS = (
     Kpi("revenue", _("Revenue"), "customers", Part(_("Yuan of the period")), BUYERS,
-        "R-KPI-25", KEY_ACCOUNT, unit="yuan", adds=True, is_personal=True, reckoned=SALES),
+        "R-KPI-25", KEY_ACCOUNT, unit="yuan", adds=True, is_personal=True,
+        family="usage", reckoned=SALES),
     Kpi("pieces", _("Pieces"), "customers", Part(_("Pieces of the period")), BUYERS,
-        "R-KPI-25", KEY_ACCOUNT, unit="pieces", adds=True, is_personal=True, reckoned=SALES),
+        "R-KPI-25", KEY_ACCOUNT, unit="pieces", adds=True, is_personal=True,
+        family="usage", reckoned=SALES),
 )  # fmt: skip
 ALL = _("Items accepted in the period and evaluated by now")
 LIMITED = _("Of these, items with a limit")
@@ -243,7 +256,7 @@ def _metric(metric: Metric) -> Kpi:
         unit="percent" if per == 1 else "ratio",
         per=per,
         is_low_good=metric.is_low_good,
-        target=None if metric.target is None else Decimal(metric.target),
+        target=None if metric.target is None else Decimal(f"{metric.target}"),
         excludes=_(
             "Items on their way whose limit has not come; disturbances decided."
         ),

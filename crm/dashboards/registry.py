@@ -117,6 +117,9 @@ class Kpi:
         False  # a sum: the numerator is shown, the denominator says of how many
     )
     is_personal: bool = False  # of people: small figures could name them
+    family: str = (
+        ""  # those that can be reckoned from each other: told or hidden together
+    )
     is_low_good: bool = False
     target: Decimal | None = None
     excludes: Any = ""
@@ -149,6 +152,11 @@ class Kpi:
         if value == than:
             return None
         return (value < than) == self.is_low_good
+
+
+def plain(number: Any) -> int | float:
+    """As JSON writes it: sums of money and stored figures come as decimals."""
+    return int(number) if number == int(number) else float(number)
 
 
 def share(kpi: Kpi, top: Any, bottom: Any) -> Share:

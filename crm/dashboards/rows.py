@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils.timezone import localdate, make_aware, now
 
 from complaints.models import Call, CoHandler, Complaint, Milestone, QualityCheck
+from complaints.workflow import State
 from crm.dashboards.registry import Line, Rows
 from customers.models import Customer, Opportunity, Receivable
 from delivery.models import Invitation, Visit
@@ -46,8 +47,12 @@ def _closed(first: date, last: date) -> QuerySet:
 
 
 def _clocks(first: date, last: date) -> QuerySet:
-    """Clocks whose time has come: those that run cannot be judged yet."""
+    """Clocks whose time has come: those that run, or stand still while the work order waits
+    for its customer, cannot be judged yet."""
     rows = Milestone.objects.filter(complaint__merged_into=None)
+    rows = rows.exclude(
+        met_at=None, minutes__isnull=False, complaint__state=State.SUSPENDED
+    )
     rows = rows.annotate(until=Coalesce("extended_to", "due_at"))
     return rows.filter(until__lte=now(), **_within("until", first, last))
 

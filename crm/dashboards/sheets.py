@@ -12,7 +12,7 @@ from django.utils.timezone import localtime, now
 from django.utils.translation import gettext as _
 
 from crm.access.models import User
-from crm.dashboards.boards import Cell, Read, is_telling
+from crm.dashboards.boards import Cell, Read, untold_units
 from crm.dashboards.periods import Span
 from crm.dashboards.reckoned import KPIS
 from crm.dashboards.registry import UNITS, Kpi
@@ -104,6 +104,8 @@ def workbook(
 ) -> bytes:
     """The figures of an office with their definitions, and those of the units below."""
     book = Book()
+    shares = {unit.pk: by_name for unit, by_name in units}
+    untold = {kpi.name: untold_units(kpi, shares) if hides else set() for kpi in KPIS}
     notes = _notes(by, office, span, here, hides=hides)
     heads = [
         _("Figure"),
@@ -124,7 +126,10 @@ def workbook(
             [
                 f"{unit}",
                 *(
-                    (_shown(kpi, by_name.get(kpi.name), hides), book.formats[kpi.unit])
+                    (
+                        _shown(kpi, by_name, untold[kpi.name], unit),
+                        book.formats[kpi.unit],
+                    )
                     for kpi in KPIS
                 ),
             ]
@@ -151,7 +156,6 @@ def _line(book: Book, cell: Cell) -> list[Any]:
     ]
 
 
-def _shown(kpi: Kpi, share: Any, hides: bool) -> Any:
-    if share is None or (hides and is_telling(kpi, share)):
-        return None
-    return kpi.shown(share)
+def _shown(kpi: Kpi, by_name: dict, untold: set[int], unit: Office) -> Any:
+    share = by_name.get(kpi.name)
+    return None if share is None or unit.pk in untold else kpi.shown(share)

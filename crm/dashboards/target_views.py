@@ -1,5 +1,6 @@
 """The grid of targets: units by periods of a year, for one KPI."""
 
+from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 from typing import Any
 from urllib.parse import urlencode
@@ -53,6 +54,20 @@ def _typed(
     return found, wrong
 
 
+def _shown(
+    request: AuthedRequest, units: list, spans: list
+) -> dict[grid.Key, Decimal | None]:
+    """What each cell held when the page was made, as it sends it back."""
+    found: dict[grid.Key, Decimal | None] = {}
+    for unit in units:
+        for span in spans:
+            text = request.POST.get(f"s-{unit.pk}-{span.first}")
+            if text is not None:
+                with suppress(InvalidOperation):
+                    found[unit.pk, span] = Decimal(text) if text else None
+    return found
+
+
 @needs("kpi.target")
 def targets(request: AuthedRequest) -> HttpResponse:
     """Look at a grid, or keep all of it at once."""
@@ -74,7 +89,8 @@ def targets(request: AuthedRequest) -> HttpResponse:
         } | kept
         wrong |= grid.faults(kpi, office, units, typed)
         if not wrong:
-            changed = grid.keep(kpi, office, spans, typed, by=request.user)
+            shown = _shown(request, units, spans)
+            changed = grid.keep(kpi, office, spans, typed, by=request.user, shown=shown)
             messages.success(request, _("%(n)s targets changed.") % {"n": changed})
             return redirect(_address(asked))
     rows = [
@@ -107,7 +123,15 @@ def _cell(
     value = typed.get(key, "")
     if key in wrong and name in request.POST:
         value = request.POST[name]
-    return {"name": name, "value": value, "wrong": wrong.get(key, ""), "span": span}
+    shown = request.POST.get(f"s{name[1:]}", value)
+    return {
+        "name": name,
+        "held": f"s{name[1:]}",
+        "shown": shown,
+        "value": value,
+        "wrong": wrong.get(key, ""),
+        "span": span,
+    }
 
 
 @require_POST

@@ -10,8 +10,9 @@ from decimal import Decimal
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from crm.access.capabilities import may
+from crm.access.capabilities import require
 from crm.access.models import User
+from crm.access.roles import CAPABILITIES
 from crm.audit import services as audit
 from crm.dashboards.models import Target
 from crm.dashboards.periods import Kind, Span, span_of
@@ -26,9 +27,12 @@ Key = tuple[int, Span]  # office, period
 
 def may_set(by: User, office: Office) -> bool:
     """Targets are set by who stands above a unit; the top sets its own."""
-    above = paths_above(office.path)[:-1]
-    parent = Office.objects.filter(path=above[-1]).first() if above else None
-    return may(by, "kpi.target", parent or office)
+    path = (paths_above(office.path)[:-1] or [office.path])[-1]
+    roles = CAPABILITIES["kpi.target"]
+    return any(
+        posting.role in roles and path.startswith(posting.office.path)
+        for posting in by.postings_now
+    )
 
 
 def units_of(office: Office) -> list[Office]:
@@ -101,15 +105,23 @@ def _is_loose(kpi: Kpi, parent: Decimal, below: list[Decimal]) -> bool:
 
 @transaction.atomic
 def keep(
-    kpi: Kpi, office: Office, spans: list[Span], wanted: dict[Key, Decimal], *, by: User
+    kpi: Kpi,
+    office: Office,
+    spans: list[Span],
+    wanted: dict[Key, Decimal],
+    *,
+    by: User,
+    shown: dict[Key, Decimal | None] | None = None,
 ) -> int:
-    """Set the targets of a grid: what is not in `wanted` is struck; how many changed.
+    """Set the targets of a grid: what is not in `wanted` is struck; how many changed. Cells
+    that are as they were `shown` stay as they are now.
 
     Only cells of units that `by` may set are touched. Refused("target.faults") names the
     first fault; the form shows each beside its cell.
     """
     Office.objects.select_for_update().get(pk=office.pk)  # RACE: one grid at a time
     units = units_of(office)
+    require(by, "kpi.target", office)
     if wrong := faults(kpi, office, units, wanted):
         raise Refused("target.faults", next(iter(wrong.values())))
     before = set_before(kpi, units, spans)
@@ -118,9 +130,12 @@ def keep(
         if not may_set(by, unit):
             continue
         for span in spans:
-            value, old = wanted.get((unit.pk, span)), before.get((unit.pk, span))
+            key = (unit.pk, span)
+            value, old = wanted.get(key), before.get(key)
             if (old.value if old else None) == value:
                 continue
+            if shown and key in shown and shown[key] == value:
+                continue  # somebody else has set it meanwhile
             changed += 1
             if value is None:
                 assert old is not None
@@ -141,6 +156,7 @@ def keep(
 @transaction.atomic
 def copy_year(kpi: Kpi, office: Office, kind: str, year: int, *, by: User) -> int:
     """Targets of the year before, where this year has none yet; how many."""
+    require(by, "kpi.target", office)
     spans = spans_of(kind, year)
     units = [unit for unit in units_of(office) if may_set(by, unit)]
     older = {
@@ -160,6 +176,7 @@ def copy_year(kpi: Kpi, office: Office, kind: str, year: int, *, by: User) -> in
                         kind=kind,
                         first=span.first,
                         value=old.value,
+                        benchmark=old.benchmark,
                         set_by=by,
                     )
                 )

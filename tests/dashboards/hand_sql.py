@@ -12,7 +12,8 @@ JOIN org_office o ON o.id = c.handling_office_id
 WHERE c.merged_into_id IS NULL AND o.path LIKE %(path)s
   AND coalesce(m.extended_to, m.due_at) >= %(begins)s
   AND coalesce(m.extended_to, m.due_at) < %(ends)s
-  AND coalesce(m.extended_to, m.due_at) <= %(now)s"""
+  AND coalesce(m.extended_to, m.due_at) <= %(now)s
+  AND NOT (m.met_at IS NULL AND m.minutes IS NOT NULL AND c.state = 'suspended')"""
 MET = "AND m.met_at <= coalesce(m.extended_to, m.due_at)"
 CALLS = """FROM complaints_call k JOIN org_office o ON o.id = k.office_id
 WHERE k.call_id IS NOT NULL AND o.path LIKE %(path)s AND k.rang_at >= %(begins)s

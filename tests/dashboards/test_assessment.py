@@ -199,6 +199,70 @@ def test_objection_ruling_signature_and_the_file_for_finance(
     assert AuditEvent.objects.filter(action="assessment.exported").count() == 1
 
 
+def test_nobody_rules_on_or_signs_what_concerns_them(
+    cast, boss, second, order, november
+):
+    found = fault(cast, order, user=cast.yong)
+    sheet = proposed(cast, boss, november)
+    line = sheet.lines.get()
+    AssessmentLine.objects.filter(pk=line.pk).update(user=second, whom="leader")
+    assessing.object_to(line, by=cast.chen, objection="x")
+    with pytest.raises(Refused) as refusal:
+        assessing.rule(line, by=second, upholds=False, ruling="x")
+    assert refusal.value.code == "line.judge"
+    AssessmentLine.objects.filter(pk=line.pk).update(state="stands")
+    november.move_to("2026-12-09 09:00+08:00", tick=True)
+    with pytest.raises(Refused) as refusal:
+        assessing.sign(sheet, by=second)
+    assert refusal.value.code == "sheet.own"
+    assert found.pk
+
+
+def test_nobody_is_charged_by_two_sheets_of_a_month(cast, boss, order, november):
+    fault(cast, order)
+    sheet = proposed(cast, boss, november)
+    with pytest.raises(Refused) as refusal:
+        assessing.propose(cast.wuhan, sheet.month, by=cast.chen)
+    assert refusal.value.code == "sheet.again"
+
+
+def test_a_lifted_buck_passing_costs_nobody(cast, boss, order, november):
+    suspicion = BuckPassing.objects.create(
+        complaint=order, office=cast.wuhan, sign="bounces", raised_at=now()
+    )
+    passing.judge(suspicion, by=boss, confirms=True, note="两次退回")
+    made = order.findings.get(basis="duty")
+    findings.object_to(made, by=cast.chen, objection="不是我局")
+    judge = make.user("judge", ("supervisor", cast.hubei))
+    findings.rule(made, by=judge, upholds=False, ruling="属实")
+    fault(cast, order)
+    assert {one[0] for one in lines(proposed(cast, boss, november))} == {"fault"}
+
+
+def test_who_proposed_it_does_not_wipe_out_objections(
+    cast, boss, second, order, november
+):
+    fault(cast, order)
+    sheet = proposed(cast, boss, november)
+    assessing.object_to(sheet.lines.get(), by=cast.chen, objection="x")
+    with pytest.raises(Refused):
+        assessing.drop(sheet, by=boss)
+    assert assessing.drop(sheet, by=second).state == "dropped"
+
+
+def test_finance_sees_a_sheet_when_it_is_signed(
+    client, cast, boss, second, order, november
+):
+    fault(cast, order)
+    sheet = proposed(cast, boss, november)
+    make.sign_in(client, make.user("finance", ("finance", cast.hubei)))
+    assert client.get(sheet.get_absolute_url()).status_code == 404
+    AssessmentSheet.objects.filter(pk=sheet.pk).update(state="signed", signed_by=second)
+    assert client.get(sheet.get_absolute_url()).status_code == 200
+    cases = reverse("dashboards:assessment_cases", args=[sheet.pk])
+    assert client.get(cases).status_code == 403
+
+
 def test_objections_come_within_their_days(cast, boss, order, november):
     fault(cast, order)
     sheet = proposed(cast, boss, november)
@@ -213,8 +277,13 @@ def test_no_more_than_the_law_lets_is_deducted(cast, boss, order, november):
     fault(cast, order, user=cast.yong)
     other = make.complaint(cast.lin, cast.wuhan)
     fault(cast, other, user=cast.yong)
-    (one,) = assessing.owed(proposed(cast, boss, november))
-    assert (one["sum"], one["percent"]) == (50, 20)
+    fault(cast, other, user=cast.mei, office=cast.yichang, share=20)
+    owed = assessing.owed(proposed(cast, boss, november))
+    sums = {one["line"].user.username: (one["sum"], one["percent"]) for one in owed}
+    assert sums == {cast.yong.username: (50, 20), cast.mei.username: (10, 10)}
+    AssessmentLine.objects.filter(user=cast.mei).update(user=cast.yong)
+    both = assessing.owed(AssessmentSheet.objects.get())
+    assert sum(one["percent"] for one in both) == 20  # of one person, of two units
 
 
 def test_a_line_without_evidence_cannot_be(cast, boss, order, november):

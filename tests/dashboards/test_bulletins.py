@@ -187,6 +187,25 @@ def test_an_edit_voids_the_approval_and_a_published_one_is_closed(boss, second, 
         bulletins.count_anew(row, by=boss)
 
 
+def test_who_changed_it_last_does_not_approve_it_nor_what_nobody_read(
+    client, cast, boss, second, draft
+):
+    facts = {"title": "新", "opening": "", "closing": ""}
+    row = bulletins.edit(draft, by=second, facts=facts, version=draft.version)
+    with pytest.raises(Refused) as refusal:
+        bulletins.approve(row, by=second)
+    assert refusal.value.code == "bulletin.same"
+    third = make.user("third", ("supervisor", cast.hubei))
+    make.sign_in(client, third)
+    act = reverse("dashboards:bulletin_act", args=[row.pk])
+    client.post(act, {"act": "approve", "version": row.version - 1})
+    row.refresh_from_db()
+    assert row.state == "draft"
+    client.post(act, {"act": "approve", "version": row.version})
+    row.refresh_from_db()
+    assert (row.state, row.approved_by) == ("approved", third)
+
+
 def test_figures_are_taken_anew_into_a_draft_only(cast, boss, draft):
     Call.objects.filter(
         office__in=[cast.wuhan, cast.wuchang], answered_at=None

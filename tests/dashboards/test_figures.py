@@ -4,25 +4,30 @@ from datetime import date, datetime, time, timedelta
 
 import pytest
 from django.db import connection
-from django.db.models import Sum
+from django.db.models import F, Sum
 from django.db.utils import DatabaseError
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils.timezone import localdate, make_aware, now
 
 from complaints.models import Complaint
-from crm.dashboards import boards, snapshots
+from crm.dashboards import boards, reckoned, snapshots
 from crm.dashboards.models import Figure, FigureRun
 from crm.dashboards.periods import Kind, Span, last_ended, span_of
-from crm.dashboards.reckoned import BY_NAME, KPIS
+from crm.dashboards.reckoned import BY_NAME, GROUPS, KPIS
 from crm.dashboards.registry import read
 from crm.demo.seed import seed
 from crm.jobs.models import Job
 from crm.jobs.running import run_inline
 from crm.org.models import Office
+from crm.transfer.forms import EXAMPLE
+from customers.models import Customer
+from customers.queries import Period, retention_group
 from delivery.quality.rates import Share
 from tests import factories as make
 from tests.dashboards.hand_sql import BOTH, by_hand
+from tests.delivery.test_items import NEEDS_OLIST, import_orders
+from tests.transfer.test_import import bring_in
 
 DAY = timedelta(days=1)
 
@@ -142,6 +147,13 @@ def test_a_rate_of_unequal_units_is_summed_and_never_averaged(cast, october):
     assert shares[cast.wuchang.pk] == shares[cast.wuhan.pk] == Share(2, 4)
     assert shares[cast.yichang.pk] == Share(1, 96)
     assert shares[cast.hubei.pk] == Share(3, 100)
+
+
+def test_last_years_shifted_days_are_compared_with_as_many_days_before():
+    shifted = span_of("month", date(2026, 2, 1)).year_before
+    before = reckoned._before(shifted)
+    assert before.last == shifted.first - DAY
+    assert before.last - before.first == shifted.last - shifted.first
 
 
 def test_reading_more_offices_asks_no_more_queries(cast, october):
@@ -382,6 +394,42 @@ def test_an_analyst_reads_no_cell_of_fewer_than_five_people_and_no_rows(client, 
     assert (api["numerator"], api["denominator"], api["value"]) == (None, None, None)
     rows = reverse("dashboards:rows", args=["visit_coverage", "top"])
     assert client.get(rows, query).status_code == 403
+    board = client.get(reverse("dashboards:figures"), query)
+    assert "visit_coverage" not in {cell.kpi.name for cell in board.context["tiles"]}
+    for kind in ("day", "week", "ten_days"):
+        short = client.get(reverse("dashboards:figures"), query | {"kind": kind})
+        assert short.status_code == 422
+
+
+def test_an_analyst_reads_neither_the_family_nor_the_only_sibling_nor_the_past():
+    kept, lost, revenue = (
+        BY_NAME[name] for name in ("retention_rate", "churn_rate", "revenue")
+    )
+    shares = {"retention_rate": Share(97, 100), "churn_rate": Share(3, 100)}
+    shares |= {"revenue": Share(5000, 117), "loyalty": Share(97, 117)}
+    assert boards.hidden(shares, KPIS) == set(shares)
+    units = {1: {"revenue": Share(9, 3)}, 2: {"revenue": Share(50, 90)}}
+    units |= {3: {"revenue": Share(40, 60)}, 4: {"revenue": Share(0, 0)}}
+    assert boards.untold_units(revenue, units) == {1, 3}
+    assert kept in boards.family_of(lost)
+
+
+def test_the_past_of_people_is_for_who_may_drill(cast, october):
+    Figure.objects.create(
+        office=cast.hubei,
+        kpi="satisfaction",
+        version=1,
+        kind="month",
+        first=october.first,
+        last=october.last,
+        numerator=4,
+        denominator=1,
+        computed_at=now(),
+    )
+    one = BY_NAME["satisfaction"]
+    assert boards.past(one, cast.hubei, october, only_aggregates=True) == []
+    (row,) = boards.past(one, cast.hubei, october, only_aggregates=False)
+    assert row.value == 4
 
 
 def test_units_are_ranked_by_the_direction_of_the_kpi(client, cast, october):
@@ -420,3 +468,73 @@ def test_bad_questions_are_answered_beside_the_field(client, cast, query, status
     assert page.status_code == status
     assert "invalid" in page.content.decode()
     assert client.get(reverse("dashboards:kpi", args=["nonsense"])).status_code == 404
+
+
+# --- the real ledgers -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def ledger(cast):
+    """CDNOW, its customers spread over a prefecture, its county and another prefecture."""
+    bring_in(EXAMPLE.read_bytes(), cast.wuhan)
+    for rest, office in ((1, cast.wuchang), (2, cast.yichang)):
+        codes = Customer.objects.annotate(n=F("pk") % 3).filter(n=rest)
+        codes.update(office=office)
+    return cast
+
+
+@pytest.mark.parametrize(
+    ("kind", "day"),
+    [("half", "1998-03-01"), ("quarter", "1997-10-01"), ("month", "1997-12-01")],
+)
+def test_the_real_ledger_agrees_from_province_to_outlet(ledger, kind, day):
+    span = span_of(kind, date.fromisoformat(day))
+    before = span.previous
+    base, current = Period(before.first, before.last), Period(span.first, span.last)
+    whole = 0
+    for office in (ledger.hubei, ledger.wuhan, ledger.wuchang, ledger.yichang):
+        assert check(office, span) >= 7
+        shares = read([office], span, KPIS)[office.pk]
+        inside = Customer.objects.filter(office__path__startswith=office.path)
+        for name, groups in GROUPS.items():
+            numbers = (shares[name].numerator, shares[name].denominator)
+            rows = [
+                retention_group(inside, group, base, current).count()
+                for group in groups
+            ]
+            assert list(numbers) == rows, (name, office)
+        whole += shares["retention_rate"].numerator * (office != ledger.hubei)
+    # Wuhan counts its county, too.
+    county = read([ledger.wuchang], span, KPIS)[ledger.wuchang.pk]["retention_rate"]
+    province = read([ledger.hubei], span, KPIS)[ledger.hubei.pk]["retention_rate"]
+    assert whole - county.numerator == province.numerator
+    if kind == "half":
+        assert (province.numerator, province.denominator) == (322, 619)
+
+
+BY_PROMISE = """
+SELECT count(*) FILTER (WHERE i.delivered_at <= i.due_at), count(*)
+FROM delivery_mailitem i JOIN org_office o ON o.id = i.office_id
+WHERE o.path LIKE %s AND i.accepted_on BETWEEN %s AND %s AND i.due_at IS NOT NULL"""
+
+
+@NEEDS_OLIST
+def test_the_real_orders_agree_for_three_periods(cast):
+    import_orders(cast.wuchang)
+    for kind, day in (
+        ("year", "2017-05-01"),
+        ("quarter", "2018-01-01"),
+        ("month", "2018-03-01"),
+    ):
+        span = span_of(kind, date.fromisoformat(day))
+        for office in (cast.hubei, cast.wuhan, cast.wuchang):
+            share = read([office], span, [BY_NAME["on_time_rate"]])[office.pk][
+                "on_time_rate"
+            ]
+            with connection.cursor() as cursor:
+                cursor.execute(BY_PROMISE, [f"{office.path}%", span.first, span.last])
+                assert (share.numerator, share.denominator) == cursor.fetchone()
+            assert share.denominator > 50
+        assert not read([cast.yichang], span, KPIS)[cast.yichang.pk][
+            "on_time_rate"
+        ].denominator

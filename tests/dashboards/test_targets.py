@@ -4,6 +4,7 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError
 from django.urls import reverse
 
@@ -114,7 +115,20 @@ def test_targets_are_set_from_above(client, cast, boss):
     foreign = client.post(page("online_share", cast.yichang), {cell(cast.yichang): "1"})
     assert foreign.status_code == 422
     wanted = {(cast.yichang.pk, span): Decimal(1)}
-    assert targets.keep(ONLINE, cast.yichang, [span], wanted, by=cast.chen) == 0
+    with pytest.raises(PermissionDenied):
+        targets.keep(ONLINE, cast.yichang, [span], wanted, by=cast.chen)
+
+
+def test_a_grid_leaves_what_another_has_set_meanwhile(client, cast, boss):
+    make.sign_in(client, boss)
+    url = page("online_share", cast.hubei)
+    held = {cell(cast.wuhan).replace("t-", "s-"): "", cell(cast.wuhan): ""}
+    Target.objects.create(
+        office=cast.wuhan, kpi="online_share", kind="year", first="2026-01-01", value=50
+    )  # after the page was made
+    assert client.post(url, held | {cell(cast.hubei): "40"}).status_code == 302
+    found = dict(Target.objects.values_list("office__code", "value"))
+    assert found == {cast.hubei.code: 40, cast.wuhan.code: 50}
 
 
 def test_last_years_targets_fill_the_empty_cells_only(client, cast, boss):

@@ -66,7 +66,9 @@ class AssessmentRule(models.Model):
 
 class SheetQuerySet(ScopedQuerySet):
     def rule(self, user: User) -> Q:
-        return subtree(user, "supervisor", "finance")
+        """Supervisors those of their offices; finance what was signed for it."""
+        signed = Q(state=AssessmentSheet.State.SIGNED)
+        return subtree(user, "supervisor") | subtree(user, "finance") & signed
 
 
 class AssessmentSheet(models.Model):
@@ -116,9 +118,8 @@ class AssessmentSheet(models.Model):
 
 class LineQuerySet(ScopedQuerySet):
     def rule(self, user: User) -> Q:
-        """Supervisors and finance those of their offices; everybody their own."""
-        inside = subtree(user, "supervisor", "finance")
-        return inside | Q(user=user)
+        """Supervisors those of their offices; everybody their own."""
+        return subtree(user, "supervisor") | Q(user=user)
 
 
 class AssessmentLine(models.Model):

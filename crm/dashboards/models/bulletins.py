@@ -54,6 +54,7 @@ class Bulletin(models.Model):
     number = models.PositiveSmallIntegerField(null=True)
     made_by = models.ForeignKey(User, models.PROTECT, related_name="+")
     made_at = models.DateTimeField(auto_now_add=True)
+    edited_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     approved_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     approved_at = models.DateTimeField(null=True)
     published_at = models.DateTimeField(null=True)
@@ -69,7 +70,9 @@ class Bulletin(models.Model):
             ),
             models.CheckConstraint(
                 name="bulletin_four_eyes",
-                condition=Q(approved_by=None) | ~Q(approved_by=F("made_by")),
+                condition=Q(approved_by=None)
+                | ~Q(approved_by=F("made_by"))
+                & (Q(edited_by=None) | ~Q(approved_by=F("edited_by"))),
             ),
             models.CheckConstraint(
                 name="bulletin_published",

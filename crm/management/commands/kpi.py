@@ -6,7 +6,6 @@ running --kind of period (a month).
 """
 
 from datetime import date
-from typing import Any
 
 from django.core.management.base import BaseCommand
 from django.utils.timezone import localdate
@@ -17,10 +16,11 @@ from crm import shell
 from crm.dashboards.kpis import KPIS, SEASON
 from crm.dashboards.periods import Kind, Span, span_of
 from crm.dashboards.reckoned import BY_NAME
-from crm.dashboards.registry import read
+from crm.dashboards.registry import Kpi, plain, read
 from crm.dashboards.retention import default_periods
 from crm.org.models import Office
 from customers.queries import Period
+from delivery.quality.rates import Share
 
 
 class Command(BaseCommand):
@@ -111,14 +111,15 @@ def _of_registry(name: str, office: Office, options: dict) -> tuple[dict, str]:
         "from": f"{span.first}",
         "to": f"{span.last}",
         "version": kpi.version,
-        "numerator": _plain(share.numerator),
-        "denominator": _plain(share.denominator),
-        "value": None if share.value is None else float(share.value),
+        "numerator": plain(share.numerator),
+        "denominator": plain(share.denominator),
+        "value": _value(kpi, share),
         "target": target,
     }
     return found, f"{span.first}..{span.last}"
 
 
-def _plain(number: Any) -> int | float:
-    """As JSON writes it: sums of money and ratings come as decimals."""
-    return int(number) if number == int(number) else float(number)
+def _value(kpi: Kpi, share: Share) -> float | None:
+    """The unrounded fraction (or per so many); of a sum, the sum."""
+    found = share.numerator if kpi.adds and share.denominator else share.value
+    return None if found is None else float(found)
