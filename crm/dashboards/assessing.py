@@ -108,6 +108,7 @@ def propose(office: Office, month: date, *, by: User) -> AssessmentSheet:
         made_by=by,
     )
     sheet.save()
+    posted = found.leaders()
     lines = [
         AssessmentLine(
             sheet=sheet,
@@ -117,23 +118,23 @@ def propose(office: Office, month: date, *, by: User) -> AssessmentSheet:
             **facts,
         )
         for read in found.READERS
-        for facts in read(office, span)
+        for facts in read(office, span, posted)
         for share in [facts.pop("share", Decimal(1))]
     ]
     if not lines:
         raise Refused("sheet.empty", _("Nothing was found in this month."))
     AssessmentLine.objects.bulk_create(lines)
-    _tell(sheet)
+    _tell(sheet, posted)
     details = {"month": f"{span.first}", "lines": len(lines)}
     audit.record(by, "assessment.proposed", sheet, office=office, details=details)
     return sheet
 
 
-def _tell(sheet: AssessmentSheet) -> None:
+def _tell(sheet: AssessmentSheet, posted: found.Leaders) -> None:
     """Everybody named, and the leaders of the units, may object: they are told once."""
     people: set[User] = set()
     for line in sheet.lines.select_related("user", "office"):
-        leader = found.leader_of(line.office)
+        leader = found.leader_of(line.office, posted)
         people |= {one for one in (line.user, leader) if one}
     for person in people:
         tell(

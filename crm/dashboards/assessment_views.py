@@ -24,6 +24,7 @@ from crm.access.scoping import offices_of
 from crm.audit import services as audit
 from crm.dashboards import assessing as service
 from crm.dashboards import found
+from crm.dashboards.forms import near
 from crm.dashboards.models import AssessmentLine, AssessmentRule, AssessmentSheet
 from crm.dashboards.periods import Kind, last_ended, span_of
 from crm.errors import Refused
@@ -43,7 +44,9 @@ class SheetForm(forms.Form):
     def __init__(self, data: Any, *, by: Any) -> None:
         last = last_ended(Kind.MONTH, localdate())
         super().__init__(data, initial={"month": last.label})
-        self.fields["office"].queryset = offices_of(by, "supervisor")
+        offices = offices_of(by, "supervisor")
+        self.fields["office"].queryset = offices
+        self.fields["office"].choices = [(unit.pk, str(unit)) for unit in near(offices)]
 
     def clean_month(self) -> date:
         try:

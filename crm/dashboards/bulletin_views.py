@@ -16,7 +16,7 @@ from crm.access.once import answered, once
 from crm.access.scoping import offices_of
 from crm.audit import services as audit
 from crm.dashboards import bulletins as service
-from crm.dashboards.forms import DATE, YEARS
+from crm.dashboards.forms import DATE, YEARS, near
 from crm.dashboards.models import Bulletin, Receipt
 from crm.dashboards.periods import Kind, span_of
 from crm.dashboards.reckoned import KPIS
@@ -51,6 +51,7 @@ class BulletinForm(forms.ModelForm):
         super().__init__(data)
         offices = offices_of(by, "supervisor").exclude(level=Office.Level.OUTLET)
         self.fields["office"].queryset = offices
+        self.fields["office"].choices = [(unit.pk, str(unit)) for unit in near(offices)]
         self.fields["office"].empty_label = None
         self.fields["kind"].initial = Kind.MONTH
         self.fields["kpis"].choices = [

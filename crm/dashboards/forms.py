@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db.models import Min, Q
 from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -17,6 +18,7 @@ from crm.dashboards.reckoned import KPIS
 from crm.dashboards.registry import GROUPS
 from crm.dashboards.retention import default_periods
 from crm.dashboards.targets import GRIDS
+from crm.org.models import Office
 from customers.queries import FIRST_YEAR, LAST_YEAR, Period
 
 YEARS = [
@@ -77,6 +79,13 @@ class BoardForm(forms.Form):
         return cleaned
 
 
+def near(offices: Any, chosen: str = "") -> list[Office]:
+    """The offices to choose from: the two highest levels of one's own, and the chosen one;
+    those below are reached by their rows. Two queries, however many there are."""
+    top = offices.aggregate(depth=Min("depth"))["depth"] or 1
+    return list(offices.filter(Q(depth__lte=top + 1) | Q(code=chosen)))
+
+
 SHORT = (Kind.DAY, Kind.WEEK, Kind.TEN_DAYS)
 
 
@@ -97,9 +106,8 @@ class FiguresForm(forms.Form):
     def __init__(self, data: Any, *, by: User) -> None:
         self.by = by
         offices = offices_of(by, "supervisor", "analyst")
-        units = list(offices)
-        top = min((unit.depth for unit in units), default=1)
         kind = data.get("kind") or Kind.MONTH
+        units = near(offices, data.get("office", ""))
         known = {
             "office": units[0].code if units else "",
             "kind": kind,
@@ -108,12 +116,7 @@ class FiguresForm(forms.Form):
         given = {name: data[name] for name in known if data.get(name)}
         super().__init__({**known, **given})
         self.fields["office"].queryset = offices
-        # Two levels to choose from; those below are reached by their rows.
-        self.fields["office"].choices = [
-            (unit.code, str(unit))
-            for unit in units
-            if unit.depth <= top + 1 or unit.code == given.get("office")
-        ]
+        self.fields["office"].choices = [(unit.code, str(unit)) for unit in units]
 
     def clean(self) -> dict:
         cleaned = super().clean() or {}
@@ -152,6 +155,9 @@ class GridForm(forms.Form):
         given = {name: data[name] for name in known if data.get(name)}
         super().__init__({**known, **given})
         self.fields["office"].queryset = offices
+        self.fields["office"].choices = [
+            (unit.code, str(unit)) for unit in near(offices, given.get("office", ""))
+        ]
         self.fields["kpi"].choices = [
             (label, [(kpi.name, kpi.label) for kpi in KPIS if kpi.group == group])
             for group, label in GROUPS.items()

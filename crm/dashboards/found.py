@@ -29,17 +29,22 @@ FUNCTIONAL = (Office.Kind.KEY_ACCOUNT,)
 SUPPORT = (Office.Kind.LETTER, Office.Kind.PROCESSING)
 
 
-def leader_of(office: Office) -> User | None:
+Leaders = dict[str, User]  # path of an office → its supervisor
+
+
+def leaders() -> Leaders:
+    """The supervisors in force today, the first of each office. One query."""
+    rows = Posting.objects.in_force(localdate()).filter(role=Role.SUPERVISOR)
+    found: Leaders = {}
+    for row in rows.select_related("user", "office").order_by("pk"):
+        found.setdefault(row.office.path, row.user)
+    return found
+
+
+def leader_of(office: Office, posted: Leaders) -> User | None:
     """The supervisor of an office, or of the nearest one above that has one."""
-    posted = Posting.objects.in_force(localdate()).filter(role=Role.SUPERVISOR)
-    rows = posted.filter(office__path__in=ancestry(office)).select_related(
-        "user", "office"
-    )
-    return (
-        max(rows, key=lambda row: (len(row.office.path), -row.pk)).user
-        if rows
-        else None
-    )
+    above = reversed(ancestry(office))
+    return next((posted[path] for path in above if path in posted), None)
 
 
 def _direction(office: Office) -> str:
@@ -47,7 +52,7 @@ def _direction(office: Office) -> str:
     return Direction.HORIZONTAL if is_beside else Direction.VERTICAL
 
 
-def _findings(office: Office, span: Span) -> Iterator[dict[str, Any]]:
+def _findings(office: Office, span: Span, _posted: Leaders) -> Iterator[dict[str, Any]]:
     """Findings that stand; those of confirmed buck-passing come as that."""
     begins, ends = moments_of(span.first, span.last)
     passed = BuckPassing.objects.filter(
@@ -79,7 +84,7 @@ def _findings(office: Office, span: Span) -> Iterator[dict[str, Any]]:
         }
 
 
-def _passings(office: Office, span: Span) -> Iterator[dict[str, Any]]:
+def _passings(office: Office, span: Span, posted: Leaders) -> Iterator[dict[str, Any]]:
     """Confirmed buck-passing hits person, team and leader (R-KPI-08)."""
     begins, ends = moments_of(span.first, span.last)
     rows = BuckPassing.objects.filter(
@@ -110,10 +115,10 @@ def _passings(office: Office, span: Span) -> Iterator[dict[str, Any]]:
         if owner and owner.postings.filter(office=row.office).exists():
             yield facts | {"whom": Whom.PERSON, "user": owner}
         yield facts | {"whom": Whom.TEAM, "team": row.office.name[:40]}
-        yield facts | {"whom": Whom.LEADER, "user": leader_of(row.office)}
+        yield facts | {"whom": Whom.LEADER, "user": leader_of(row.office, posted)}
 
 
-def _checks(office: Office, span: Span) -> Iterator[dict[str, Any]]:
+def _checks(office: Office, span: Span, _posted: Leaders) -> Iterator[dict[str, Any]]:
     begins, ends = moments_of(span.first, span.last)
     rows = QualityCheck.objects.filter(
         office__path__startswith=office.path,
@@ -136,7 +141,9 @@ def _checks(office: Office, span: Span) -> Iterator[dict[str, Any]]:
         }
 
 
-def _inspections(office: Office, span: Span) -> Iterator[dict[str, Any]]:
+def _inspections(
+    office: Office, span: Span, _posted: Leaders
+) -> Iterator[dict[str, Any]]:
     begins, ends = moments_of(span.first, span.last)
     rows = Check.objects.filter(
         inspection__office__path__startswith=office.path,
@@ -171,14 +178,14 @@ def regulator_cases(office: Office, span: Span) -> QuerySet[Complaint]:
     ).select_related("handling_office")
 
 
-def _regulator(office: Office, span: Span) -> Iterator[dict[str, Any]]:
+def _regulator(office: Office, span: Span, posted: Leaders) -> Iterator[dict[str, Any]]:
     for row in regulator_cases(office, span):
         yield {
             "source": Source.REGULATOR,
             "key": f"order:{row.pk}",
             "whom": Whom.LEADER,
             "office": row.handling_office,
-            "user": leader_of(row.handling_office),
+            "user": leader_of(row.handling_office, posted),
             "words": f"{row.ref}: {row.get_category_display()}",
             "url": row.get_absolute_url(),
             "found_on": localdate(row.closed_at),

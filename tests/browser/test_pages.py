@@ -363,9 +363,10 @@ def bulletin(place) -> int:
 
 def assessment(place) -> int:
     """A proposal with a fault that is objected to."""
-    order = make.complaint(place.lin, place.wuhan)
-    add(order, by=place.chen, basis="fault", office=place.wuhan, share=50, note="x")
-    Finding.objects.update(found_at=now() - timedelta(days=31))
+    about = {"basis": "fault", "office": place.wuhan, "share": 50, "note": "x"}
+    found = add(Complaint.objects.get(), by=place.chen, **about)
+    month_ago = now() - timedelta(days=31)
+    Finding.objects.filter(pk=found.pk).update(found_at=month_ago)
     month = localdate() - timedelta(days=31)
     boss = make.user("assessor", ("supervisor", place.wuhan))
     sheet = propose(place.wuhan, month, by=boss)
