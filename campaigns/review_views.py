@@ -67,7 +67,7 @@ def _trail(row: OrientationReview | None) -> list[AuditEvent]:
     events = AuditEvent.objects.filter(target=f"campaigns.orientationreview:{row.pk}")
     found = list(events.order_by("-pk")[:20])
     for event in found:
-        event.said = SAID.get(event.action, event.action)  # type: ignore[attr-defined]
+        event.said = SAID.get(event.action, event.action)
     return found
 
 
