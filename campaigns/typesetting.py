@@ -36,11 +36,11 @@ def _fonts() -> typst.Fonts:
     return typst.Fonts()
 
 
-def compile_pdf(template: str, data: dict[str, Any]) -> bytes:
-    """A template of campaigns/typst with its data, as PDF."""
+def compile_pdf(template: Path, data: dict[str, Any]) -> bytes:
+    """A template with its data, as PDF."""
     return typst.compile(
-        str(FOLDER / f"{template}.typ"),
-        root=str(FOLDER),
+        str(template),
+        root=str(template.parent),
         sys_inputs={"data": json.dumps(data, ensure_ascii=False)},
         font_paths=_fonts(),
     )
@@ -54,7 +54,9 @@ def typeset(row: PrintFile) -> bytes:
         PrintFile.Kind.REPORT: _report,
     }
     data = by_kind.get(PrintFile.Kind(row.kind), _of_run)(row)
-    return compile_pdf(row.kind, data | {"day": f"{localdate():%Y-%m-%d}"})
+    return compile_pdf(
+        FOLDER / f"{row.kind}.typ", data | {"day": f"{localdate():%Y-%m-%d}"}
+    )
 
 
 def _of_run(row: PrintFile) -> dict[str, Any]:

@@ -240,6 +240,12 @@ def _ranks(kpi: Kpi, shares: Shares) -> dict[int, int]:
     }
 
 
+def units_below(office: Office) -> list[Office]:
+    """The active offices one level down."""
+    rows = Office.objects.active().under(office).filter(depth=office.depth + 1)
+    return list(rows.order_by("path"))
+
+
 def family_of(kpi: Kpi) -> list[Kpi]:
     """The KPIs that are told or hidden together with one, itself among them."""
     return [
@@ -263,7 +269,7 @@ def league(
     kpi: Kpi, office: Office, span: Span, *, only_aggregates: bool
 ) -> list[Line]:
     """The offices one level down, best first, those with too few rows last."""
-    units = list(Office.objects.active().under(office).filter(depth=office.depth + 1))
+    units = units_below(office)
     here = shares_of(units, span, family_of(kpi)).shares
     before = shares_of(units, span.previous, [kpi]).shares
     targets, ranks, ranks_before = (

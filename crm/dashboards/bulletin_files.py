@@ -5,19 +5,18 @@ not encrypted; they are read through the page that checks who may.
 """
 
 import io
-import json
-from functools import cache
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import docx
-import typst
 from django.utils.timezone import localtime, now
 from docx.enum.text import WD_ALIGN_PARAGRAPH
 from docx.oxml.ns import qn
 from docx.shared import Pt, RGBColor
 
 from campaigns.reporting import bars
+from campaigns.typesetting import compile_pdf
 from crm.dashboards.bulletins import path_of
 from crm.dashboards.models import Bulletin
 from crm.jobs.models import Job
@@ -26,7 +25,6 @@ FOLDER = Path(__file__).parent / "typst"
 NUMERALS = "一二三四五六七八九十"
 HEAD = ["名次", "单位", "实绩", "目标", "分子", "分母"]
 RED = RGBColor(0xC0, 0, 0)
-KINDS = ("pdf", "docx")
 
 
 def _number(value: float | None, unit: str = "") -> str:
@@ -89,20 +87,6 @@ def _count(number: float | None) -> str:
     return "—" if number is None else f"{number:,.0f}"
 
 
-@cache
-def _fonts() -> typst.Fonts:
-    return typst.Fonts()
-
-
-def pdf(document: dict[str, Any]) -> bytes:
-    return typst.compile(
-        str(FOLDER / "bulletin.typ"),
-        root=str(FOLDER),
-        sys_inputs={"data": json.dumps(document, ensure_ascii=False)},
-        font_paths=_fonts(),
-    )
-
-
 def word(document: dict[str, Any]) -> bytes:
     """The same as DOCX, for who has to go on editing: headings, tables, no charts."""
     book = docx.Document()
@@ -147,7 +131,10 @@ def bulletin_step(job: Job) -> bool:
     """Job: both files of a published bulletin. Twice writes the same."""
     row = Bulletin.objects.select_related("office").get(pk=job.params["bulletin"])
     document = as_document(row)
-    for kind, make in (("pdf", pdf), ("docx", word)):
+    for kind, make in (
+        ("pdf", partial(compile_pdf, FOLDER / "bulletin.typ")),
+        ("docx", word),
+    ):
         path = path_of(row, kind)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(make(document))

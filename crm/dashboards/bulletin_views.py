@@ -16,6 +16,7 @@ from crm.access.once import answered, once
 from crm.access.scoping import offices_of
 from crm.audit import services as audit
 from crm.dashboards import bulletins as service
+from crm.dashboards.boards import units_below
 from crm.dashboards.forms import DATE, YEARS, near
 from crm.dashboards.models import Bulletin, Receipt
 from crm.dashboards.periods import Kind, span_of
@@ -82,8 +83,7 @@ def bulletins(request: AuthedRequest) -> HttpResponse:
         draft = form.save(commit=False)
         span = span_of(form.cleaned_data["kind"], form.cleaned_data["day"])
         draft.kind, draft.first, draft.last = span.kind, span.first, span.last
-        units = Office.objects.active().under(draft.office)
-        units = units.filter(depth=draft.office.depth + 1)
+        units = units_below(draft.office)
 
         def act() -> str:
             return service.make(draft, by=request.user, units=units).get_absolute_url()

@@ -4,6 +4,7 @@ Sources: R-KPI-02, 18, 40; anchors.md 5.4 item 38.
 """
 
 from collections.abc import Iterable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from crm.access.models import Posting, User
 from crm.access.roles import CAPABILITIES
 from crm.audit import services as audit
 from crm.dashboards import boards
-from crm.dashboards.boards import NOTHING
+from crm.dashboards.boards import NOTHING, Read, family_of
 from crm.dashboards.models import Bulletin, Receipt, Target
 from crm.dashboards.reckoned import BY_NAME
 from crm.dashboards.registry import UNITS, Kpi, Shares, plain
@@ -33,6 +34,7 @@ State = Bulletin.State
 PUBLISHED = gettext_noop("A bulletin was published")
 MOST = 12  # figures
 HOUSE_LANGUAGE = "zh-hans"  # an official document is Chinese
+Targets = dict[tuple[int, str], Target]  # (office, KPI) → what was set
 FACTS = ("title", "opening", "closing")
 
 
@@ -45,29 +47,31 @@ def locked(bulletin: Bulletin, *states: str) -> Bulletin:
     return row
 
 
-def table_of(kpi: Kpi, bulletin: Bulletin, units: list[Office]) -> dict[str, Any]:
+def table_of(
+    kpi: Kpi,
+    office: Office,
+    units: list[Office],
+    here: Read,
+    before: Shares,
+    targets: Targets,
+) -> dict[str, Any]:
     """One figure of all units as plain data: the whole, units in order, who misses.
 
     Units with fewer than thirty rows are listed without a place and never named as
     failing; of fewer than five nothing is told.
     """
-    span = bulletin.span
-    family = boards.family_of(kpi)
-    shares = boards.shares_of([bulletin.office, *units], span, family)
-    before = boards.shares_of([bulletin.office], span.previous, [kpi]).shares
-    targets = boards.targets_of([bulletin.office, *units], span)
-    below = {unit.pk: shares.shares[unit.pk] for unit in units}
+    below = {unit.pk: here.shares[unit.pk] for unit in units}
     untold = boards.untold_units(kpi, below)  # others read it: B30
     lines = _lines(kpi, units, below, targets, untold)
     whole, was_whole = (
         NOTHING if boards.is_telling(kpi, one) else one
         for one in (
-            shares.shares[bulletin.office_id][kpi.name],
-            before[bulletin.office_id][kpi.name],
+            here.shares[office.pk][kpi.name],
+            before[office.pk][kpi.name],
         )
     )
     value, was = kpi.shown(whole), kpi.shown(was_whole)
-    own = targets.get((bulletin.office_id, kpi.name))
+    own = targets.get((office.pk, kpi.name))
     target = own.value if own else kpi.target
     return {
         "kpi": kpi.name,
@@ -75,11 +79,11 @@ def table_of(kpi: Kpi, bulletin: Bulletin, units: list[Office]) -> dict[str, Any
         "unit": f"{UNITS[kpi.unit]}",
         "definition": f"{kpi.top.words} / {kpi.bottom.words}",
         "version": kpi.version,
-        "is_final": shares.is_final,
-        "whole": None if value is None else float(value),
-        "before": None if was is None else float(was),
-        "target": None if target is None else float(target),
-        "benchmark": float(own.benchmark) if own and own.benchmark else None,
+        "is_final": here.is_final,
+        "whole": _float(value),
+        "before": _float(was),
+        "target": _float(target),
+        "benchmark": _float(own.benchmark if own else None),
         "is_met": kpi.is_met(value, target),
         "top": plain(whole.numerator),
         "bottom": plain(whole.denominator),
@@ -88,11 +92,15 @@ def table_of(kpi: Kpi, bulletin: Bulletin, units: list[Office]) -> dict[str, Any
     }
 
 
+def _float(value: Decimal | None) -> float | None:
+    return None if value is None else float(value)
+
+
 def _lines(
     kpi: Kpi,
     units: list[Office],
     shares: Shares,
-    targets: dict[tuple[int, str], Target],
+    targets: Targets,
     untold: set[int],
 ) -> list[dict[str, Any]]:
     """A line for each unit that has anything to divide by, best first, the few last."""
@@ -111,7 +119,7 @@ def _lines(
                 "top": None if is_hidden else plain(found.numerator),
                 "bottom": None if is_hidden else plain(found.denominator),
                 "value": None if is_hidden else float(value),
-                "target": None if target is None else float(target),
+                "target": _float(target),
                 "is_few": is_few,
                 "is_met": None if is_few else kpi.is_met(value, target),
             }
@@ -152,8 +160,15 @@ def make(bulletin: Bulletin, *, by: User, units: Iterable[Office]) -> Bulletin:
 
 def _count(row: Bulletin) -> None:
     units = list(row.units.order_by("path"))
+    kpis = [BY_NAME[name] for name in row.kpis]
+    wanted = list({one.name: one for kpi in kpis for one in family_of(kpi)}.values())
+    here = boards.shares_of([row.office, *units], row.span, wanted)
+    before = boards.shares_of([row.office], row.span.previous, kpis).shares
+    targets = boards.targets_of([row.office, *units], row.span)
     with override(HOUSE_LANGUAGE):
-        row.tables = [table_of(BY_NAME[name], row, units) for name in row.kpis]
+        row.tables = [
+            table_of(kpi, row.office, units, here, before, targets) for kpi in kpis
+        ]
     row.counted_at = now()
     row.is_final = all(table["is_final"] for table in row.tables)
     row.save(update_fields=["tables", "counted_at", "is_final"])

@@ -119,7 +119,7 @@ def export(request: AuthedRequest) -> HttpResponse:
     office, span = form.cleaned_data["office"], form.cleaned_data["span"]
     hides = not may(request.user, "kpi.drill", office)
     cells, here = boards.board(office, span, only_aggregates=hides)
-    units = units_below(office)
+    units = boards.units_below(office)
     shares = boards.shares_of(units, span).shares if units else {}
     content = sheets.workbook(
         request.user,
@@ -136,12 +136,6 @@ def export(request: AuthedRequest) -> HttpResponse:
     name = f"figures-{office.code}-{span.kind}-{span.first}.xlsx"
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer
-
-
-def units_below(office: Office) -> list[Office]:
-    """The active offices one level down."""
-    rows = Office.objects.active().under(office).filter(depth=office.depth + 1)
-    return list(rows.order_by("path"))
 
 
 @needs("kpi.view")

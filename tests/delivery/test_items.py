@@ -96,6 +96,7 @@ def test_the_real_orders_give_their_published_figures(cast, capsys):
         "office": cast.wuhan.code,
         "from": "2016-01-01",
         "to": "2018-12-31",
+        "version": 1,
         "numerator": 4525,
         "denominator": 4922,
         "value": 4525 / 4922,
