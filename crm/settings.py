@@ -79,6 +79,7 @@ INSTALLED_APPS = [
     "crm.hooks",
     "crm.transfer",
     "crm.improvement",
+    "crm.library",
     "crm.dashboards",
     "customers",
     "delivery",

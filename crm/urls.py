@@ -10,6 +10,7 @@ urlpatterns = [
     path("webhooks/", include("crm.hooks.urls")),
     path("imports/", include("crm.transfer.urls")),
     path("kpi/", include("crm.dashboards.urls")),
+    path("library/", include("crm.library.urls")),
     path("feedback/", include("crm.improvement.urls")),
     path("customers/", include("customers.urls")),
     path("complaints/", include("complaints.urls")),

@@ -219,6 +219,12 @@ MENU = (
         _("My assessment"), "dashboards:assessment_mine", "gavel", "assessment.mine"
     ),
     MenuEntry(
+        pgettext_lazy("menu", "Library"),
+        "library:documents",
+        "library",
+        "library.read",
+    ),
+    MenuEntry(
         _("Front-line feedback"), "improvement:mine", "lightbulb", "feedback.submit"
     ),
     MenuEntry(_("Imports"), "transfer:list", "file-up", "transfer.import"),

@@ -55,7 +55,7 @@ from delivery.models import (
 from delivery.visit_log import add_photo
 from delivery.visit_log import log as log_visit
 from tests import factories as make
-from tests import routes_campaigns
+from tests import routes_campaigns, routes_house
 
 
 @dataclass(frozen=True)
@@ -433,6 +433,7 @@ ROUTES = {
     "access:token_end": Route("any", "post", is_lost=True),
     "api-complaint-detail": Route("complaint.view", of="api_complaint"),
     **routes_campaigns.routes(Route),
+    **routes_house.routes(Route),
 }
 
 
@@ -701,11 +702,13 @@ def things(cast, where, owner, agent) -> dict:
         "day": {"pk": day.pk},
         "session": {"pk": session.pk},
         **routes_campaigns.things(where, customer, boss),
+        **routes_house.things(cast, where, boss, account),
     }
 
 
 MISSING = {
     **routes_campaigns.MISSING,
+    **routes_house.MISSING,
     **dict.fromkeys(
         [
             "customer",

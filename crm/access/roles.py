@@ -83,6 +83,8 @@ CAPABILITIES: dict[str, set[Role]] = {
     # Everybody at the front line and behind it has a say (R-CMP-41).
     "feedback.submit": {A, H, M, S, Q, Role.ANALYST, Role.IMPORTER},
     "feedback.decide": {S},
+    "library.read": set(Role),  # rules are for everybody
+    "library.write": {S},  # issued by another
     "kpi.view": {S, Role.ANALYST},
     "kpi.compute": {S},
     "kpi.drill": {S},

@@ -279,3 +279,19 @@ MONEY = (
         is_personal=True,
     ),
 )
+STAFF = (
+    Kpi(
+        "promise_awareness",
+        _("Staff who know the promises"),
+        "staff",
+        Part(_("Of these, confirmed by its end"), rows.READINGS, Q(was_read=True)),
+        Part(
+            _("Staff asked to read promises that held at the end of the period"),
+            rows.READINGS,
+        ),
+        "R-ORG-31",
+        CALL_CENTRE,
+        target=Decimal(100),
+        excludes=_("Staff who left before they had read them."),
+    ),
+)

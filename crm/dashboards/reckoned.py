@@ -17,6 +17,7 @@ from crm.dashboards.catalogue import (
     KEY_ACCOUNT,
     MONEY,
     SERVICE,
+    STAFF,
 )
 from crm.dashboards.periods import Span, span_of
 from crm.dashboards.registry import Kpi, Part, Reckoned, Shares
@@ -265,5 +266,5 @@ def _metric(metric: Metric) -> Kpi:
 
 
 DELIVERY = tuple(_metric(metric) for metric in METRICS)
-KPIS = (*SOLD_KPIS, *CUSTOMERS, *MONEY, *SERVICE, *CALLS, *CARE, *DELIVERY)
+KPIS = (*SOLD_KPIS, *CUSTOMERS, *MONEY, *SERVICE, *CALLS, *CARE, *DELIVERY, *STAFF)
 BY_NAME = {kpi.name: kpi for kpi in KPIS}

@@ -29,6 +29,7 @@ GROUPS = {
     "calls": pgettext_lazy("kpis", "Calls"),
     "care": pgettext_lazy("kpis", "Visits and surveys"),
     "delivery": pgettext_lazy("kpis", "Delivery"),
+    "staff": pgettext_lazy("kpis", "Staff"),
 }
 UNITS = {
     "percent": "%",

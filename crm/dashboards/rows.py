@@ -3,7 +3,7 @@
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from django.db.models import F, QuerySet, Value
+from django.db.models import F, Q, QuerySet, Value
 from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils.timezone import localdate, make_aware, now
@@ -11,6 +11,7 @@ from django.utils.timezone import localdate, make_aware, now
 from complaints.models import Call, CoHandler, Complaint, Milestone, QualityCheck
 from complaints.workflow import State
 from crm.dashboards.registry import Line, Rows
+from crm.library.models import Document, Reading
 from customers.models import Customer, Opportunity, Receivable
 from delivery.models import Invitation, Visit
 
@@ -159,6 +160,26 @@ def _check_line(row: QualityCheck) -> Line:
     return Line(row.complaint.ref, url, row.checked_at, f"{row.score}")
 
 
+def _readings(first: date, last: date) -> QuerySet:
+    """Who had to read promises that held at the end of the days; read by then or not."""
+    _begins, ends = moments_of(first, last)
+    rows = Reading.objects.filter(
+        Q(edition__replaced_on=None) | Q(edition__replaced_on__gt=last),
+        edition__document__kind=Document.Kind.PROMISE,
+        edition__effective_on__lte=last,
+        asked_at__lt=ends,
+    )
+    return rows.annotate(was_read=Q(read_at__isnull=False, read_at__lt=ends))
+
+
+def _reading_line(row: Reading) -> Line:
+    document = row.edition.document
+    return Line(f"{row.user}", document.get_absolute_url(), row.read_at, f"{document}")
+
+
+READINGS = Rows(
+    "readings", _readings, "office", _reading_line, ("user", "edition__document")
+)
 ORDERS = Rows("orders", _opened, "handling_office", _order_line)
 TAKEN = Rows("taken", _opened, "office", _order_line)
 CLOSED = Rows("closed", _closed, "handling_office", _order_line)

@@ -20,6 +20,7 @@ from crm.dashboards.periods import Kind, last_ended, span_of
 from crm.demo import (
     calls,
     grading,
+    house,
     inspections,
     items,
     names,
@@ -71,6 +72,7 @@ def seed() -> dict[str, int]:
     grading.seed(offices[province.PROVINCE[0]], users)
     complaints = orders.seed(rng, customers, users, offices)
     calls.seed(rng, users, offices)
+    house.papers(rng, users, offices)
     watch.seed(rng, offices[province.PROVINCE[0]], users)
     visits.seed(rng, customers, users, offices)
     surveys.seed(rng, users, offices)

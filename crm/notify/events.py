@@ -30,6 +30,7 @@ EVENTS: dict[str, Event] = {
     "visit": Event(_("My visits: the day's list, appointments, what I am given")),
     "customer": Event(_("Alerts of customers, exports, prospects, grades")),
     "bulletin": Event(_("Bulletins about my units")),
+    "library": Event(_("Documents to read and confirm")),
     "season": Event(_("The card season: reviews, stages, what is late")),
     "feedback": Event(_("Front-line feedback")),
     "system": Event(_("Everything else")),

@@ -46,7 +46,7 @@ from delivery.quality import (
 from delivery.surveys import answer
 from delivery.visit_log import log
 from tests import factories as make
-from tests import routes_campaigns
+from tests import routes_campaigns, routes_house
 from tests.browser.conftest import sign_in
 
 pytestmark = [pytest.mark.browser_all, pytest.mark.timeout(600)]
@@ -96,6 +96,10 @@ PAGES = {
         "/complaints/{ref}/",
         "/complaints/{ref}/working/",
         "/complaints/limits/",
+        "/library/",
+        "/library/new/",
+        "/library/{paper}/",
+        "/library/{paper}/edit/",
         "/feedback/",
         "/feedback/{feedback}/",
         "/feedback/bulletin/",
@@ -374,6 +378,10 @@ def assessment(place) -> int:
     return sheet.pk
 
 
+def house(place) -> dict[str, dict]:
+    return routes_house.things(place, place.wuhan, place.chen, place.lin)
+
+
 @pytest.mark.parametrize("width", [1440, 390])
 @pytest.mark.parametrize(("theme", "language"), [("light", "zh-hans"), ("dark", "en")])
 def test_pages_are_accessible_and_fit(site, place, width, theme, language):
@@ -394,6 +402,7 @@ def test_pages_are_accessible_and_fit(site, place, width, theme, language):
         "entry": make.entry(place.wuhan).pk,
         "pair": make.pair(customer, make.customer(place.wuhan)).pk,
         "alert": make.alert(customer).pk,
+        **{name: of["pk"] for name, of in house(place).items()},
         "feedback": make.feedback(place.lin, place.wuhan).pk,
         "call": open_call(by=place.chen, office=place.wuhan).token,
         **visits(place, customer),

@@ -42,6 +42,10 @@ WHERE h.rating IS NOT NULL AND o.path LIKE %(path)s AND h.replied_at >= %(begins
 CHECKS = """FROM complaints_qualitycheck q JOIN org_office o ON o.id = q.office_id
 WHERE q.score IS NOT NULL AND o.path LIKE %(path)s AND q.checked_at >= %(begins)s
   AND q.checked_at < %(ends)s"""
+READINGS = """FROM library_reading r JOIN library_edition e ON e.id = r.edition_id
+JOIN library_document d ON d.id = e.document_id JOIN org_office o ON o.id = r.office_id
+WHERE d.kind = 'promise' AND e.effective_on <= %(last)s AND r.asked_at < %(ends)s
+  AND (e.replaced_on IS NULL OR e.replaced_on > %(last)s) AND o.path LIKE %(path)s"""
 USED = """(SELECT DISTINCT coalesce(u.merged_into_id, u.id) AS id
 FROM customers_usage l JOIN customers_customer u ON u.id = l.customer_id
 WHERE l.posted_on BETWEEN {first} AND {last})"""
@@ -108,6 +112,10 @@ BOTH = {
         f"{COUNT} {SENT}",
     ),
     "visit_coverage": (f"{COUNT} {VISITS} AND x.state = 'done'", f"{COUNT} {VISITS}"),
+    "promise_awareness": (
+        f"{COUNT} {READINGS} AND r.read_at < %(ends)s",
+        f"{COUNT} {READINGS}",
+    ),
     "arrears_rate": (
         f"SELECT sum(x.amount - x.paid) {BILLS}",
         f"SELECT sum(x.amount) {BILLS}",
