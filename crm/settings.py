@@ -80,6 +80,7 @@ INSTALLED_APPS = [
     "crm.transfer",
     "crm.improvement",
     "crm.library",
+    "crm.programmes",
     "crm.dashboards",
     "customers",
     "delivery",

@@ -11,6 +11,7 @@ urlpatterns = [
     path("imports/", include("crm.transfer.urls")),
     path("kpi/", include("crm.dashboards.urls")),
     path("library/", include("crm.library.urls")),
+    path("programmes/", include("crm.programmes.urls")),
     path("feedback/", include("crm.improvement.urls")),
     path("customers/", include("customers.urls")),
     path("complaints/", include("complaints.urls")),

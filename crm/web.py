@@ -218,6 +218,14 @@ MENU = (
     MenuEntry(
         _("My assessment"), "dashboards:assessment_mine", "gavel", "assessment.mine"
     ),
+    MenuEntry(_("Programmes"), "programmes:programmes", "footprints", "programme.see"),
+    MenuEntry(
+        _("Contests and training"), "programmes:events", "trophy", "programme.see"
+    ),
+    MenuEntry(
+        _("Requests of units"), "programmes:unit_requests", "handshake", "unit.ask"
+    ),
+    MenuEntry(_("Reports of units"), "programmes:reports", "file-text", "unit.ask"),
     MenuEntry(
         pgettext_lazy("menu", "Library"),
         "library:documents",

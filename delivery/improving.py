@@ -1,7 +1,7 @@
-"""What a weak item of a survey, or a finding of an inspection, leads to: an owner, a last
-day, a second look.
+"""What a weak item of a survey, a finding of an inspection or walkthrough, or a weak KPI leads
+to: an owner, a last day, a second look.
 
-Source: R-VIS-19, R-VIS-20.
+Source: R-VIS-19, R-VIS-20, R-KPI-44, R-KPI-45.
 """
 
 from collections.abc import Iterable
@@ -51,6 +51,16 @@ def mend(finding: Check, *, by: User, **facts: Any) -> Improvement:
     if finding.improvements.filter(is_effective=None).exists():
         raise Refused("finding.again", _("An improvement of this is open already."))
     return _opened(by, finding=finding, office=office, **facts)
+
+
+@transaction.atomic
+def open_for(
+    topic: str, url: str, *, by: User, office: Office, **facts: Any
+) -> Improvement:
+    """Open an improvement for anything else that is weak: `topic` says what, `url` where it
+    was seen; `kpi` and `kpi_before`, the figure that is to get better."""
+    require(by, "improvement.manage", office)
+    return _opened(by, topic=topic[:200], url=url, office=office, **facts)
 
 
 def _opened(by: User, **facts: Any) -> Improvement:

@@ -4,6 +4,13 @@ object of each kind, for tests/routes.py."""
 from django.utils.timezone import localdate, now
 
 from crm.library.models import Document, Edition, Reading
+from crm.programmes.models import (
+    Programme,
+    ReportDuty,
+    StaffEvent,
+    UnitRequest,
+    Walk,
+)
 
 
 def routes(Route) -> dict:  # noqa: N803 - the class of tests/routes.py
@@ -14,6 +21,26 @@ def routes(Route) -> dict:  # noqa: N803 - the class of tests/routes.py
         "library:document_edit": Route("library.write", of="paper"),
         "library:document_act": Route("library.write", "post", "paper"),
         "library:confirm": Route("library.read", "post", "paper"),
+        "programmes:programmes": Route("programme.see"),
+        "programmes:programme": Route("programme.see", of="programme"),
+        "programmes:programme_act": Route("programme.see", "post", "act", "nobody"),
+        "programmes:programme_add": Route("programme.manage", "post", "add"),
+        "programmes:walk_new": Route("programme.see", of="programme"),
+        "programmes:walk": Route("programme.see", of="walk", rows_for="supervisor"),
+        "programmes:walk_act": Route(
+            "programme.see", "post", "walk_act", rows_for="supervisor"
+        ),
+        "programmes:walk_improve": Route(
+            "improvement.manage", "post", "walk_improve", rows_for="supervisor"
+        ),
+        "programmes:events": Route("programme.see"),
+        "programmes:event": Route("programme.see", of="staff_event"),
+        "programmes:unit_requests": Route("unit.ask"),
+        "programmes:unit_request": Route("unit.ask", of="unit_request"),
+        "programmes:unit_request_act": Route("unit.ask", "post", "unit_request_act"),
+        "programmes:reports": Route("unit.ask"),
+        "programmes:report": Route("unit.ask", of="report"),
+        "programmes:report_end": Route("report.manage", "post", "report_duty"),
     }
 
 
@@ -45,7 +72,79 @@ def things(cast, where, boss, other) -> dict:
         asked_at=now(),
         due_on=localdate(),
     )
-    return {"paper": {"pk": made.pk}}
+    return {"paper": {"pk": made.pk}, **affairs(cast, where, boss, other)}
 
 
-MISSING = {"paper": {"pk": 99999999}}
+def affairs(cast, where, boss, other) -> dict:
+    """A programme with a walk, a training, a request and a report of an office."""
+    run = Programme.objects.create(
+        office=where,
+        kind="walkthrough",
+        title="流程穿越",
+        text="以客户身份走流程。",
+        first=localdate(),
+        last=localdate(),
+        state="issued",
+        made_by=boss,
+        issued_by=other,
+        issued_at=now(),
+    )
+    run.steps.create(due_on=localdate(), what="检查")
+    run.adoptions.create(office=where, state="filed", text="每月两次")
+    walk = Walk.objects.create(
+        demand=run.demands.create(process="寄递"),
+        user=boss,
+        office=where,
+        occasion="trip",
+        on=localdate(),
+        state="done",
+        done_at=now(),
+    )
+    found = walk.findings.create(kind="problem", text="排队")
+    event = StaffEvent.objects.create(
+        office=where, kind="training", title="x", held_on=localdate(), made_by=boss
+    )
+    event.parts.create(user=boss, office=where, took_part=True, score=90)
+    asked = UnitRequest.objects.create(
+        asking=where,
+        asked=cast.hubei,
+        subject="面单",
+        text="缺面单",
+        made_by=boss,
+        made_at=now(),
+        due_at=now(),
+    )
+    duty = ReportDuty.objects.create(
+        office=where, reader=where, title="月报", made_by=boss
+    )
+    report = duty.reports.create(month="2026-10-01", due_on="2026-11-10")
+    return {
+        "programme": {"pk": run.pk},
+        "act": {"pk": run.pk, "act": "no"},
+        "add": {"pk": run.pk, "what": "step"},
+        "walk": {"pk": walk.pk},
+        "walk_act": {"pk": walk.pk, "act": "reply"},
+        "walk_improve": {"pk": walk.pk, "finding": found.pk},
+        "staff_event": {"pk": event.pk},
+        "unit_request": {"pk": asked.pk},
+        "unit_request_act": {"pk": asked.pk, "act": "close"},
+        "report": {"pk": report.pk},
+        "report_duty": {"pk": duty.pk},
+    }
+
+
+NONE = {"pk": 99999999}
+MISSING = {
+    **dict.fromkeys(
+        (
+            *("paper", "programme", "walk", "staff_event", "unit_request", "report"),
+            "report_duty",
+        ),
+        NONE,
+    ),
+    "act": NONE | {"act": "no"},
+    "add": NONE | {"what": "step"},
+    "walk_act": NONE | {"act": "reply"},
+    "walk_improve": NONE | {"finding": 1},
+    "unit_request_act": NONE | {"act": "close"},
+}

@@ -85,6 +85,12 @@ CAPABILITIES: dict[str, set[Role]] = {
     "feedback.decide": {S},
     "library.read": set(Role),  # rules are for everybody
     "library.write": {S},  # issued by another
+    "programme.see": set(Role),  # walkthroughs are open to all staff (R-KPI-49)
+    "programme.manage": {S},  # issued by another
+    "walk.answer": {S},
+    "staff.manage": {S},  # contests, training, awards
+    "unit.ask": {H, S},  # who speaks for a unit
+    "report.manage": {S},
     "kpi.view": {S, Role.ANALYST},
     "kpi.compute": {S},
     "kpi.drill": {S},

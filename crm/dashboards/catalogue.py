@@ -12,6 +12,7 @@ from complaints.kinds import Channel, Kind
 from complaints.models import Call, Milestone
 from crm.dashboards import rows
 from crm.dashboards.registry import Kpi, Part
+from crm.programmes.models import StaffEvent
 from customers.models import Opportunity
 from delivery.models import Visit
 
@@ -31,6 +32,7 @@ DEMANDS = Q(
 IN_TIME = Q(met_at__lte=F("until"))
 BY_ITSELF = Q(channel__in=[Channel.WEB, Channel.WECHAT, Channel.CHAT, Channel.EMAIL])
 COMPLAINTS = Q(kind=Kind.COMPLAINT)
+CONTESTS = ~Q(event__kind=StaffEvent.Kind.TRAINING)
 
 
 def _clock(
@@ -293,5 +295,49 @@ STAFF = (
         CALL_CENTRE,
         target=Decimal(100),
         excludes=_("Staff who left before they had read them."),
+    ),
+    Kpi(
+        "contest_participation",
+        _("Took part in contests"),
+        "staff",
+        Part(_("Of these, took part"), rows.PARTS, CONTESTS & Q(took_part=True)),
+        Part(
+            _("Staff who were to take part in contests of the period"),
+            rows.PARTS,
+            CONTESTS,
+        ),
+        "R-ORG-32",
+        CALL_CENTRE,
+        target=Decimal(100),
+    ),
+    Kpi(
+        "training_participation",
+        _("Took part in training"),
+        "staff",
+        Part(_("Of these, took part"), rows.PARTS, ~CONTESTS & Q(took_part=True)),
+        Part(
+            _("Staff who were to take part in training of the period"),
+            rows.PARTS,
+            ~CONTESTS,
+        ),
+        "R-ORG-40",
+        CALL_CENTRE,
+    ),
+    Kpi(
+        "unit_requests_in_time",
+        _("Requests of other units answered in time"),
+        "staff",
+        Part(
+            _("Of these, answered by then"),
+            rows.UNIT_REQUESTS,
+            Q(replied_at__lte=F("due_at")),
+        ),
+        Part(
+            _("Requests of other units whose time came in the period"),
+            rows.UNIT_REQUESTS,
+        ),
+        "R-ORG-35",
+        CALL_CENTRE,
+        calendar=_("working time of the asked office"),
     ),
 )

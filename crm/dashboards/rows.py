@@ -12,6 +12,7 @@ from complaints.models import Call, CoHandler, Complaint, Milestone, QualityChec
 from complaints.workflow import State
 from crm.dashboards.registry import Line, Rows
 from crm.library.models import Document, Reading
+from crm.programmes.models import TakingPart, UnitRequest
 from customers.models import Customer, Opportunity, Receivable
 from delivery.models import Invitation, Visit
 
@@ -177,6 +178,32 @@ def _reading_line(row: Reading) -> Line:
     return Line(f"{row.user}", document.get_absolute_url(), row.read_at, f"{document}")
 
 
+def _parts(first: date, last: date) -> QuerySet:
+    """Who was to take part in contests and training of the days that have come."""
+    return TakingPart.objects.filter(
+        event__held_on__range=(first, min(last, localdate()))
+    )
+
+
+def _part_line(row: TakingPart) -> Line:
+    url = row.event.get_absolute_url()
+    return Line(f"{row.user}", url, row.event.held_on, f"{row.event}")
+
+
+def _asked_of_units(first: date, last: date) -> QuerySet:
+    """Requests of units whose time has come."""
+    rows = UnitRequest.objects.filter(due_at__lte=now())
+    return rows.filter(**_within("due_at", first, last))
+
+
+def _unit_request_line(row: UnitRequest) -> Line:
+    return Line(
+        row.subject, row.get_absolute_url(), row.due_at, row.get_state_display()
+    )
+
+
+PARTS = Rows("parts", _parts, "office", _part_line, ("user", "event"))
+UNIT_REQUESTS = Rows("unit_requests", _asked_of_units, "asked", _unit_request_line)
 READINGS = Rows(
     "readings", _readings, "office", _reading_line, ("user", "edition__document")
 )

@@ -1,6 +1,8 @@
-"""Documents of the demo province: rules, promises, posts; who has read which."""
+"""The demo province's own affairs: documents and who has read them, programmes and walks,
+contests and training, requests and reports of units."""
 
-from datetime import timedelta
+from datetime import date, timedelta
+from decimal import Decimal
 from random import Random
 from typing import Any
 
@@ -8,9 +10,21 @@ from django.db.models import F
 from django.utils.timezone import localdate
 
 from crm.access.models import User
-from crm.library import services
+from crm.library import services as library
 from crm.library.models import Document, Edition, Reading
 from crm.org.models import Office
+from crm.programmes import services, staff, units, walking
+from crm.programmes.models import (
+    Award,
+    Demand,
+    DutyReport,
+    Finding,
+    Programme,
+    ReportDuty,
+    StaffEvent,
+    UnitRequest,
+    Walk,
+)
 
 # (office, kind, slot, title, roles, is it signed, text, promises)
 PAPERS: tuple[tuple[Any, ...], ...] = (
@@ -60,8 +74,8 @@ def papers(rng: Random, users: dict[str, User], offices: dict[str, Office]) -> N
             {"content": content, "price": price, "limit": limit}
             for content, price, limit in promises
         ]
-        services.write(document, edition, by=boss, promises=lines)
-        services.issue(edition, by=other, version=edition.version)
+        library.write(document, edition, by=boss, promises=lines)
+        library.issue(edition, by=other, version=edition.version)
     # As of last month: the boards of a new house would be empty otherwise.
     earlier = timedelta(days=60)
     Edition.objects.update(
@@ -73,3 +87,120 @@ def papers(rng: Random, users: dict[str, User], offices: dict[str, Office]) -> N
         if rng.random() < 0.8:
             row.read_at = row.asked_at + timedelta(hours=rng.randint(1, 300))
         row.save()
+
+
+WALKED = (
+    ("manager.wuhan", "420106", 40, (("problem", "叫号机故障三天未修"), ("suggestion", "自助面单打印"))),
+    ("manager.wuhan", "420106", 20, (("problem", "价目表仍为旧版"),)),
+    ("agent.wuhan", "420106", 15, (("suggestion", "来电转接时先报工单号"),)),
+    ("handler.wuhan", "420100", 9, ()),
+    ("manager.yichang", "420500", 12, (("problem", "揽收预约后无人回电"), ("problem", "网点无指引牌"))),
+    ("analyst.hubei", "420600", 6, (("suggestion", "把查询口径放到网点大屏"),)),
+)  # fmt: skip
+PROCESSES = ("网点寄递国内特快", "11183 电话下单揽收", "投诉与理赔", "查询邮件与改址")
+
+
+def programmes(users: dict[str, User], offices: dict[str, Office]) -> None:
+    """Walkthroughs under way, a satisfaction programme of seven cities, contests, training,
+    requests and reports."""
+    boss, other = users["supervisor.hubei"], users["supervisor2.hubei"]
+    today, root = localdate(), offices["420000"]
+    walks = Programme(
+        office=root,
+        kind="walkthrough",
+        title=f"{today.year} 年流程穿越活动",
+        text="省公司全体员工利用出差、调研、检查等机会，以客户身份走流程、提问题、出建议。",
+        first=today - timedelta(days=200),
+        last=today + timedelta(days=60),
+    )
+    better = Programme(
+        office=root,
+        kind="satisfaction",
+        title="重点城市客户满意度提升方案",
+        text="武汉、宜昌、襄阳、荆州、十堰、鄂州、仙桃制定方案，按月通报。",
+        first=today - timedelta(days=90),
+        last=today + timedelta(days=270),
+    )
+    for row in (walks, better):
+        services.write(row, by=boss)
+        services.issue(row, by=other)
+    demands = [Demand.objects.create(programme=walks, process=one) for one in PROCESSES]
+    for n, (name, code, days, found) in enumerate(WALKED):
+        walk = Walk(demand=demands[n % 4], office=offices[code], occasion="trip")
+        walk.on = today - timedelta(days=days)
+        walk = walking.book(walk, by=users[name])
+        walking.finish(walk, by=users[name], found=found)
+    for one in Finding.objects.filter(kind="suggestion")[:2]:
+        walking.judge(one, by=boss, is_valid=True, words="采纳")
+    problem = Finding.objects.filter(kind="problem").first()
+    if problem:
+        walking.improve(
+            problem,
+            by=users["supervisor.wuhan"],
+            what="更换叫号机",
+            owner=users["handler.wuhan"],
+            due_on=today + timedelta(days=10),
+        )
+    ours = walks.adoptions.get(office=offices["420100"])
+    services.file_plan(
+        ours, by=users["supervisor.wuhan"], text="每月走两个流程，月底通报。"
+    )
+    services.answer_plan(ours, by=boss)
+    _staff(users, root, today)
+    _units(users, offices)
+
+
+def _staff(users: dict[str, User], root: Office, today: date) -> None:
+    boss = users["supervisor.hubei"]
+    for kind, skill, title, days in (
+        ("skills", "", "业务技能比武", 45),
+        ("style", "", "服务作风评比", 30),
+        ("training", "communication", "投诉沟通技巧", 25),
+        ("training", "expertise", "禁限寄物品与赔付规定", 10),
+        ("results", "", "旺季服务业绩竞赛", -20),
+    ):
+        event = StaffEvent(office=root, kind=kind, skill=skill, title=title, hours=2)
+        event.held_on = today - timedelta(days=days)
+        staff.announce(event, by=boss, roles=["agent", "handler", "manager"])
+        if days > 0:
+            parts = event.parts.order_by("pk")
+            lines = {
+                part.pk: (n % 7 != 6, Decimal(72 + n * 5 % 27) if n % 7 != 6 else None)
+                for n, part in enumerate(parts)
+            }
+            staff.note(event, by=boss, lines=lines)
+    about = {"office": root, "year": today.year - 1}
+    staff.give(
+        Award(
+            kind="pacemaker",
+            user=users["agent.wuhan"],
+            reason="全年零有责投诉",
+            **about,
+        ),
+        by=boss,
+    )
+    staff.give(Award(kind="branch", reason="保有率全省第一", **about), by=boss)
+
+
+def _units(users: dict[str, User], offices: dict[str, Office]) -> None:
+    """Two requests, one answered and rated; last month's reports of two bureaux."""
+    wuhan, root = offices["420100"], offices["420000"]
+    handler, boss = users["handler.wuhan"], users["supervisor.hubei"]
+    for subject, hours in (
+        ("核对疑似丢失邮件交接清单", 16),
+        ("补发旺季面单 5 万套", 8),
+    ):
+        row = UnitRequest(asking=wuhan, asked=root, subject=subject, hours=hours)
+        row.text = "请尽快处理，客户等待答复。"
+        units.ask(row, by=handler)
+    units.answer(row, by=boss, words="已安排发运，明日到。")
+    units.close(row, by=handler, rating=5)
+    for code in ("420100", "420500"):
+        duty = ReportDuty(office=offices[code], reader=root, title="客户管理工作月报")
+        units.owe(duty, by=boss)
+    report = DutyReport.objects.get(duty__office=wuhan)
+    units.file(
+        report,
+        by=users["supervisor.wuhan"],
+        text="本月走访 126 户，流失预警 9 户，已全部跟进。",
+    )

@@ -73,6 +73,7 @@ def seed() -> dict[str, int]:
     complaints = orders.seed(rng, customers, users, offices)
     calls.seed(rng, users, offices)
     house.papers(rng, users, offices)
+    house.programmes(users, offices)
     watch.seed(rng, offices[province.PROVINCE[0]], users)
     visits.seed(rng, customers, users, offices)
     surveys.seed(rng, users, offices)

@@ -30,6 +30,8 @@ EVENTS: dict[str, Event] = {
     "visit": Event(_("My visits: the day's list, appointments, what I am given")),
     "customer": Event(_("Alerts of customers, exports, prospects, grades")),
     "bulletin": Event(_("Bulletins about my units")),
+    "programme": Event(_("Programmes and walkthroughs")),
+    "unit": Event(_("Requests and reports of my unit")),
     "library": Event(_("Documents to read and confirm")),
     "season": Event(_("The card season: reviews, stages, what is late")),
     "feedback": Event(_("Front-line feedback")),

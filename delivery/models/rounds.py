@@ -236,8 +236,8 @@ class ImprovementQuerySet(ScopedQuerySet):
 
 
 class Improvement(models.Model):
-    """What a weak item of a survey, or a finding of an inspection, led to: owner, last day,
-    and whether a later round or inspection is better (R-VIS-19, R-VIS-20)."""
+    """What a weak item of a survey, a finding of an inspection or walkthrough, or a weak KPI
+    led to: owner, last day, and whether it is better later (R-VIS-19, 20; R-KPI-44, 45)."""
 
     round = models.ForeignKey(
         SurveyRound, models.PROTECT, null=True, related_name="improvements"
@@ -246,6 +246,14 @@ class Improvement(models.Model):
     finding = models.ForeignKey(
         Check, models.PROTECT, null=True, related_name="improvements"
     )
+    # db_default: the release before writes rows without them (reliability.md B16).
+    topic = models.CharField(max_length=200, blank=True, default="", db_default="")
+    url = models.CharField(max_length=200, blank=True, default="", db_default="")
+    kpi = models.CharField(max_length=40, blank=True, default="", db_default="")
+    kpi_before = models.FloatField(null=True)  # in the KPI's unit
+    kpi_after = models.FloatField(
+        null=True
+    )  # of the first whole month after it was done
     office = models.ForeignKey(
         Office, models.PROTECT, related_name="+", verbose_name=_("office")
     )
@@ -272,8 +280,11 @@ class Improvement(models.Model):
         constraints = [
             models.CheckConstraint(
                 name="improvement_of_one",
-                condition=Q(finding=None, round__isnull=False, question__isnull=False)
-                | Q(finding__isnull=False, round=None, question=None),
+                condition=Q(
+                    finding=None, round__isnull=False, question__isnull=False, topic=""
+                )
+                | Q(finding__isnull=False, round=None, question=None, topic="")
+                | Q(finding=None, round=None, question=None) & ~Q(topic=""),
             ),
             models.CheckConstraint(
                 name="improvement_done_first",

@@ -46,6 +46,13 @@ READINGS = """FROM library_reading r JOIN library_edition e ON e.id = r.edition_
 JOIN library_document d ON d.id = e.document_id JOIN org_office o ON o.id = r.office_id
 WHERE d.kind = 'promise' AND e.effective_on <= %(last)s AND r.asked_at < %(ends)s
   AND (e.replaced_on IS NULL OR e.replaced_on > %(last)s) AND o.path LIKE %(path)s"""
+PARTS = """FROM programmes_takingpart p JOIN programmes_staffevent e ON e.id = p.event_id
+JOIN org_office o ON o.id = p.office_id
+WHERE e.held_on BETWEEN %(first)s AND %(last)s AND e.held_on <= %(today)s
+  AND o.path LIKE %(path)s"""
+UNITS = """FROM programmes_unitrequest r JOIN org_office o ON o.id = r.asked_id
+WHERE r.due_at >= %(begins)s AND r.due_at < %(ends)s AND r.due_at <= %(now)s
+  AND o.path LIKE %(path)s"""
 USED = """(SELECT DISTINCT coalesce(u.merged_into_id, u.id) AS id
 FROM customers_usage l JOIN customers_customer u ON u.id = l.customer_id
 WHERE l.posted_on BETWEEN {first} AND {last})"""
@@ -115,6 +122,18 @@ BOTH = {
     "promise_awareness": (
         f"{COUNT} {READINGS} AND r.read_at < %(ends)s",
         f"{COUNT} {READINGS}",
+    ),
+    "contest_participation": (
+        f"{COUNT} {PARTS} AND e.kind <> 'training' AND p.took_part",
+        f"{COUNT} {PARTS} AND e.kind <> 'training'",
+    ),
+    "training_participation": (
+        f"{COUNT} {PARTS} AND e.kind = 'training' AND p.took_part",
+        f"{COUNT} {PARTS} AND e.kind = 'training'",
+    ),
+    "unit_requests_in_time": (
+        f"{COUNT} {UNITS} AND r.replied_at <= r.due_at",
+        f"{COUNT} {UNITS}",
     ),
     "arrears_rate": (
         f"SELECT sum(x.amount - x.paid) {BILLS}",

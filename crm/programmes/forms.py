@@ -1,0 +1,211 @@
+"""Forms of programmes, walkthroughs, contests and training, requests and reports."""
+
+from datetime import date
+from typing import Any
+
+from django import forms
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.utils.timezone import localdate
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from crm.access.models import User
+from crm.access.roles import Role
+from crm.access.scoping import offices_of
+from crm.org.models import Office
+from crm.programmes.models import (
+    Award,
+    Demand,
+    Finding,
+    Programme,
+    ReportDuty,
+    StaffEvent,
+    Step,
+    TakingPart,
+    UnitRequest,
+    Walk,
+)
+from crm.programmes.models.units import SPEAKERS
+
+DATE = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+YEARS = [MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2100, 12, 31))]
+FOUND_LINES = 6
+
+
+class ProgrammeForm(forms.ModelForm):
+    first = forms.DateField(
+        label=gettext_lazy("First day"), widget=DATE, validators=YEARS
+    )
+    last = forms.DateField(
+        label=gettext_lazy("Last day"), widget=DATE, validators=YEARS
+    )
+
+    class Meta:
+        model = Programme
+        fields = ["office", "kind", "title", "text", "first", "last"]
+        widgets = {"text": forms.Textarea(attrs={"rows": 8})}
+
+    def __init__(self, data: Any, *, by: User) -> None:
+        year = localdate().year  # R-KPI-48: March to December
+        super().__init__(
+            data, initial={"first": date(year, 3, 1), "last": date(year, 12, 31)}
+        )
+        offices = offices_of(by, "supervisor")
+        self.fields["office"].queryset = offices  # type: ignore[attr-defined]
+        self.fields["office"].initial = offices.first()
+
+
+class StepForm(forms.ModelForm):
+    due_on = forms.DateField(label=gettext_lazy("Until"), widget=DATE, validators=YEARS)
+
+    class Meta:
+        model = Step
+        fields = ["what", "due_on"]
+
+
+class DemandForm(forms.ModelForm):
+    class Meta:
+        model = Demand
+        fields = ["process", "hint"]
+
+
+class TextForm(forms.Form):
+    """A longer text: a branch's plan, a revision, a result."""
+
+    text = forms.CharField(
+        label=gettext_lazy("Text"),
+        min_length=2,
+        max_length=10_000,
+        widget=forms.Textarea(attrs={"rows": 5}),
+    )
+
+
+class WalkForm(forms.ModelForm):
+    on = forms.DateField(label=gettext_lazy("Day"), widget=DATE, validators=YEARS)
+
+    class Meta:
+        model = Walk
+        fields = ["demand", "office", "mode", "occasion", "on"]
+        widgets = {"mode": forms.RadioSelect}
+
+    def __init__(self, data: Any, *, programme: Programme, demand: str = "") -> None:
+        super().__init__(data, initial={"on": localdate(), "demand": demand})
+        self.fields["demand"].queryset = programme.demands.filter(is_open=True)  # type: ignore[attr-defined]
+        self.fields["demand"].label = _("Process")
+        below = Office.objects.active().under(programme.office)
+        self.fields["office"].queryset = below  # type: ignore[attr-defined]
+
+
+class FoundForm(forms.Form):
+    kind = forms.ChoiceField(
+        label=gettext_lazy("Kind"), choices=Finding.Kind.choices, required=False
+    )
+    text = forms.CharField(
+        label=gettext_lazy("In words"), max_length=500, required=False
+    )
+
+
+FoundFormSet = forms.formset_factory(FoundForm, extra=FOUND_LINES, max_num=30)
+
+
+class EventForm(forms.ModelForm):
+    held_on = forms.DateField(label=gettext_lazy("Day"), widget=DATE, validators=YEARS)
+    roles = forms.MultipleChoiceField(
+        label=gettext_lazy("Who takes part"),
+        choices=Role.choices,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=gettext_lazy("Nobody ticked: everybody."),
+    )
+
+    class Meta:
+        model = StaffEvent
+        fields = ["office", "kind", "skill", "title", "held_on", "hours", "text"]
+        widgets = {"text": forms.Textarea(attrs={"rows": 3})}
+
+    def __init__(self, data: Any, *, by: User) -> None:
+        super().__init__(data, initial={"held_on": localdate()})
+        offices = offices_of(by, "supervisor")
+        self.fields["office"].queryset = offices  # type: ignore[attr-defined]
+        self.fields["office"].initial = offices.first()
+
+
+class PartForm(forms.ModelForm):
+    took_part = forms.NullBooleanField(
+        label=gettext_lazy("Took part"),
+        widget=forms.Select(
+            choices=[
+                ("", "—"),
+                ("true", gettext_lazy("yes")),
+                ("false", gettext_lazy("no")),
+            ]
+        ),
+    )
+
+    class Meta:
+        model = TakingPart
+        fields = ["took_part", "score"]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if cleaned.get("score") is not None and not cleaned.get("took_part"):
+            self.add_error("score", _("Who was not there has no score."))
+        return cleaned
+
+
+PartFormSet = forms.modelformset_factory(TakingPart, form=PartForm, extra=0)
+
+
+class AwardForm(forms.ModelForm):
+    person = forms.CharField(
+        label=gettext_lazy("User name"),
+        required=False,
+        max_length=60,
+        help_text=gettext_lazy("Empty: the office itself."),
+    )
+
+    class Meta:
+        model = Award
+        fields = ["office", "kind", "year", "reason"]
+
+    def __init__(self, data: Any, *, by: User) -> None:
+        super().__init__(data, initial={"year": localdate().year})
+        offices = offices_of(by, "supervisor")
+        self.fields["office"].queryset = offices  # type: ignore[attr-defined]
+        self.fields["office"].initial = offices.first()
+
+    def clean_person(self) -> User | None:
+        name = self.cleaned_data["person"].strip()
+        if not name:
+            return None
+        found = User.objects.filter(username=name, is_active=True).first()
+        if found is None:
+            raise forms.ValidationError(_("Nobody here has this user name."))
+        return found
+
+
+class RequestForm(forms.ModelForm):
+    class Meta:
+        model = UnitRequest
+        fields = ["asking", "asked", "subject", "text", "hours"]
+        widgets = {"text": forms.Textarea(attrs={"rows": 4})}
+
+    def __init__(self, data: Any, *, by: User) -> None:
+        super().__init__(data)
+        own = offices_of(by, *SPEAKERS)
+        self.fields["asking"].queryset = own  # type: ignore[attr-defined]
+        self.fields["asking"].initial = own.first()
+        self.fields["asked"].queryset = Office.objects.active()  # type: ignore[attr-defined]
+
+
+class DutyForm(forms.ModelForm):
+    class Meta:
+        model = ReportDuty
+        fields = ["office", "reader", "title", "day"]
+
+    def __init__(self, data: Any, *, by: User) -> None:
+        super().__init__(data)
+        own = offices_of(by, Role.SUPERVISOR)
+        self.fields["reader"].queryset = own  # type: ignore[attr-defined]
+        self.fields["reader"].initial = own.first()
+        self.fields["office"].queryset = own  # type: ignore[attr-defined]

@@ -1,0 +1,33 @@
+"""Addresses of programmes, walkthroughs, contests, requests and reports."""
+
+from django.urls import path
+
+from crm.programmes import staff_views, unit_views, views, walk_views
+
+app_name = "programmes"
+urlpatterns = [
+    path("", views.programmes, name="programmes"),
+    path("<int:pk>/", views.programme, name="programme"),
+    path("<int:pk>/act/<str:act>/", views.programme_act, name="programme_act"),
+    path("<int:pk>/add/<str:what>/", views.programme_add, name="programme_add"),
+    path("<int:pk>/walk/", walk_views.walk_new, name="walk_new"),
+    path("staff/", staff_views.events, name="events"),
+    path("staff/<int:pk>/", staff_views.event, name="event"),
+    path("requests/", unit_views.unit_requests, name="unit_requests"),
+    path("requests/<int:pk>/", unit_views.unit_request, name="unit_request"),
+    path(
+        "requests/<int:pk>/act/<str:act>/",
+        unit_views.unit_request_act,
+        name="unit_request_act",
+    ),
+    path("reports/", unit_views.reports, name="reports"),
+    path("reports/<int:pk>/", unit_views.report, name="report"),
+    path("reports/<int:pk>/end/", unit_views.report_end, name="report_end"),
+    path("walks/<int:pk>/", walk_views.walk, name="walk"),
+    path("walks/<int:pk>/act/<str:act>/", walk_views.walk_act, name="walk_act"),
+    path(
+        "walks/<int:pk>/improve/<int:finding>/",
+        walk_views.walk_improve,
+        name="walk_improve",
+    ),
+]
