@@ -82,6 +82,7 @@ INSTALLED_APPS = [
     "crm.library",
     "crm.programmes",
     "crm.dashboards",
+    "crm.risk",
     "customers",
     "delivery",
     "campaigns",

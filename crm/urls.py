@@ -12,6 +12,7 @@ urlpatterns = [
     path("kpi/", include("crm.dashboards.urls")),
     path("library/", include("crm.library.urls")),
     path("programmes/", include("crm.programmes.urls")),
+    path("risks/", include("crm.risk.urls")),
     path("feedback/", include("crm.improvement.urls")),
     path("customers/", include("customers.urls")),
     path("complaints/", include("complaints.urls")),

@@ -218,6 +218,8 @@ MENU = (
     MenuEntry(
         _("My assessment"), "dashboards:assessment_mine", "gavel", "assessment.mine"
     ),
+    MenuEntry(_("Risks"), "risk:risks", "shield-alert", "risk.see"),
+    MenuEntry(_("Incidents"), "risk:incidents", "siren", "incident.declare"),
     MenuEntry(_("Programmes"), "programmes:programmes", "footprints", "programme.see"),
     MenuEntry(
         _("Contests and training"), "programmes:events", "trophy", "programme.see"
@@ -240,6 +242,7 @@ MENU = (
     MenuEntry(_("Offices"), "access:offices", "network", "office.manage"),
     MenuEntry(_("Webhooks"), "hooks:endpoints", "webhook", "hook.manage"),
     MenuEntry(_("Calendars"), "access:calendar", "calendar-days", "calendar.manage"),
+    MenuEntry(_("Whom a leak has hit"), "risk:breach", "shield-x", "breach.report"),
     MenuEntry(
         pgettext_lazy("menu", "Audit trail"),
         "dashboards:audit",

@@ -143,8 +143,9 @@ def export_step(job: Job) -> bool:
     by = row.requested_by
     _require_still(row, by)
     with override(by.language or "zh-hans"):
-        content, count = _content(row, by)
-        _keep(row, content, count)
+        content, subjects = _content(row, by)
+        count = len(subjects)
+        _keep(row, content, subjects)
         _tell(row, _("Your export is ready: %(n)s rows.") % {"n": count})
     details = {"rows": count, "sha256": row.sha256}
     audit.record(by, "export.made", row, office=row.office, details=details)
@@ -161,8 +162,8 @@ def _require_still(row: Export, by: User) -> None:
         raise PermissionDenied("recipients.keep")
 
 
-def _content(row: Export, by: User) -> tuple[str, int]:
-    """The file and its number of rows: every cell quoted, none a formula."""
+def _content(row: Export, by: User) -> tuple[str, list[int]]:
+    """The file and who is in it, a row each: every cell quoted, none a formula."""
     facts = {
         "id": row.pk,
         "name": by,
@@ -194,12 +195,12 @@ def _content(row: Export, by: User) -> tuple[str, int]:
     phones = CustomerPhone.objects.filter(is_primary=True)
     rows = selection(by, row.query).select_related("office", "manager")
     rows = rows.prefetch_related(Prefetch("phones", phones, to_attr="main_phones"))
-    count = 0
+    subjects = []
     for customer in rows.order_by("pk").iterator(chunk_size=2000):
-        count += 1
+        subjects.append(customer.pk)
         writer.writerow([text.safe_cell(str(cell)) for cell in _cells(customer, by)])
     writer.writerow([text.safe_cell(mark)])
-    return out.getvalue(), count
+    return out.getvalue(), subjects
 
 
 def _cells(customer: Any, by: User) -> list:
@@ -217,12 +218,13 @@ def _cells(customer: Any, by: User) -> list:
     ]
 
 
-def _keep(row: Export, content: str, count: int) -> None:
+def _keep(row: Export, content: str, subjects: list[int]) -> None:
     row.path.parent.mkdir(parents=True, exist_ok=True)
     row.path.write_bytes(encrypt(content, BOUND))
     row.sha256 = hashlib.sha256(content.encode()).hexdigest()
-    row.state, row.rows, row.ready_at = Export.State.READY, count, now()
-    row.save(update_fields=["sha256", "state", "rows", "ready_at"])
+    row.state, row.rows, row.ready_at = Export.State.READY, len(subjects), now()
+    row.subjects = subjects
+    row.save(update_fields=["sha256", "state", "rows", "ready_at", "subjects"])
 
 
 @transaction.atomic

@@ -302,8 +302,8 @@ def report_rows(listed: RecipientList) -> Iterator[list[str]]:
         yield [str(line or ""), ref, quality, said, place]
 
 
-def written(listed: RecipientList, mark: str) -> tuple[str, int]:
-    """The whole list as CSV, clear, for handing it back; and its number of rows."""
+def written(listed: RecipientList, mark: str) -> tuple[str, list[int]]:
+    """The whole list as CSV, clear, for handing it back; and the recipients in it."""
     out = io.StringIO()
     writer = csv.writer(out, quoting=csv.QUOTE_ALL)
     writer.writerow([text.safe_cell(mark)])
@@ -311,13 +311,13 @@ def written(listed: RecipientList, mark: str) -> tuple[str, int]:
     labels = [meta.get_field(name).verbose_name for name in FACTS]
     writer.writerow([*labels, _("Class"), _("What is wrong")])
     rows = current(listed).order_by("line", "pk")
-    number = 0
+    found = []
     for row in rows.iterator(chunk_size=2000):
-        number += 1
+        found.append(row.pk)
         said = "; ".join(str(Flaw(flaw).label) for flaw in row.flaws)
         facts = [getattr(row, name) for name in FACTS]
         writer.writerow([*map(text.safe_cell, facts), row.quality, said])
-    return out.getvalue(), number
+    return out.getvalue(), found
 
 
 # --- the end ----------------------------------------------------------------------------

@@ -11,6 +11,8 @@ from crm.programmes.models import (
     UnitRequest,
     Walk,
 )
+from crm.risk.models import Incident, Risk
+from crm.risk.services import declare, log
 
 
 def routes(Route) -> dict:  # noqa: N803 - the class of tests/routes.py
@@ -21,6 +23,20 @@ def routes(Route) -> dict:  # noqa: N803 - the class of tests/routes.py
         "library:document_edit": Route("library.write", of="paper"),
         "library:document_act": Route("library.write", "post", "paper"),
         "library:confirm": Route("library.read", "post", "paper"),
+        "risk:risks": Route("risk.see"),
+        "risk:breach": Route("breach.report", is_national=True),
+        "risk:risk_new": Route("risk.keep"),
+        "risk:risk": Route("risk.see", of="risk_kept"),
+        "risk:plan": Route("risk.see", of="emergency"),
+        "risk:plan_add": Route("risk.keep", "post", "plan_add"),
+        "risk:contact_drop": Route("risk.keep", "post", "contact_drop"),
+        "risk:incidents": Route("incident.declare"),
+        "risk:incident": Route(
+            "incident.declare", of="incident", rows_for="supervisor"
+        ),
+        "risk:incident_act": Route(
+            "incident.declare", "post", "incident_act", rows_for="supervisor"
+        ),
         "programmes:programmes": Route("programme.see"),
         "programmes:programme": Route("programme.see", of="programme"),
         "programmes:programme_act": Route("programme.see", "post", "act", "nobody"),
@@ -72,7 +88,59 @@ def things(cast, where, boss, other) -> dict:
         asked_at=now(),
         due_on=localdate(),
     )
-    return {"paper": {"pk": made.pk}, **affairs(cast, where, boss, other)}
+    return {
+        "paper": {"pk": made.pk},
+        **affairs(cast, where, boss, other),
+        **dangers(where, boss, other),
+    }
+
+
+def dangers(where, boss, other) -> dict:
+    """A risk with a warning, an emergency plan, an incident on its clock."""
+    risk = Risk.objects.create(
+        office=where,
+        kind="data",
+        title="客户信息外泄",
+        measures="脱敏",
+        owner=boss,
+        review_on=localdate(),
+        kpi="complaint_rate",
+        line=5,
+        made_by=boss,
+    )
+    risk.warnings.create(
+        period="2026-10", first="2026-10-01", value=7, line=5, at=now()
+    )
+    plan = paper(where, boss, other, kind="emergency", title="信息泄露应急预案")
+    contact = plan.contacts.create(name="张工", duty="断网", phone="13900001111")
+    plan.drills.create(
+        held_on=localdate(),
+        scenario="导出泄露",
+        people=5,
+        minutes=30,
+        lessons="补联系人",
+        noted_by=boss,
+    )
+    incident = Incident(
+        office=where,
+        kind="data",
+        grade="large",
+        title="疑似泄露",
+        text="客户投诉收到诈骗电话。",
+        plan=plan,
+        noticed_at=now(),
+        leader=boss,
+    )
+    declare(incident, by=boss)
+    log(incident, by=boss, text="已停用账号")
+    return {
+        "risk_kept": {"pk": risk.pk},
+        "emergency": {"pk": plan.pk},
+        "plan_add": {"pk": plan.pk, "what": "drill"},
+        "contact_drop": {"pk": plan.pk, "contact": contact.pk},
+        "incident": {"pk": incident.pk},
+        "incident_act": {"pk": incident.pk, "act": "log"},
+    }
 
 
 def affairs(cast, where, boss, other) -> dict:
@@ -138,10 +206,13 @@ MISSING = {
     **dict.fromkeys(
         (
             *("paper", "programme", "walk", "staff_event", "unit_request", "report"),
-            "report_duty",
+            *("report_duty", "risk_kept", "emergency", "incident"),
         ),
         NONE,
     ),
+    "plan_add": NONE | {"what": "drill"},
+    "contact_drop": NONE | {"contact": 1},
+    "incident_act": NONE | {"act": "log"},
     "act": NONE | {"act": "no"},
     "add": NONE | {"what": "step"},
     "walk_act": NONE | {"act": "reply"},

@@ -91,6 +91,10 @@ CAPABILITIES: dict[str, set[Role]] = {
     "staff.manage": {S},  # contests, training, awards
     "unit.ask": {H, S},  # who speaks for a unit
     "report.manage": {S},
+    "risk.see": {S},
+    "risk.keep": {S},
+    "breach.report": {Role.AUDITOR},  # of the whole house
+    "incident.declare": {A, H, S},  # led by who is named, or supervises
     "kpi.view": {S, Role.ANALYST},
     "kpi.compute": {S},
     "kpi.drill": {S},

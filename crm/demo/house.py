@@ -1,5 +1,5 @@
 """The demo province's own affairs: documents and who has read them, programmes and walks,
-contests and training, requests and reports of units."""
+contests and training, requests and reports of units, risks and an incident."""
 
 from datetime import date, timedelta
 from decimal import Decimal
@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 from django.db.models import F
-from django.utils.timezone import localdate
+from django.utils.timezone import localdate, now
 
 from crm.access.models import User
 from crm.library import services as library
@@ -25,6 +25,8 @@ from crm.programmes.models import (
     UnitRequest,
     Walk,
 )
+from crm.risk import services as risks
+from crm.risk.models import Contact, Drill, Incident, Risk
 
 # (office, kind, slot, title, roles, is it signed, text, promises)
 PAPERS: tuple[tuple[Any, ...], ...] = (
@@ -52,6 +54,11 @@ PAPERS: tuple[tuple[Any, ...], ...] = (
     ("420000", "law", "", "邮政法、快递暂行条例、消费者权益保护法、电子商务法（适用条款摘编）", [], False,
      "《邮政法》第四十七条等：损失赔偿。\n《快递暂行条例》第二十七条：投诉七日内处理并告知。\n"
      "《消费者权益保护法》第二十九条：个人信息保护。\n《电子商务法》第五十二条：交付与验收。", ()),
+    ("420000", "emergency", "", "客户信息泄露应急预案", [], False,
+     "一、发现后立即停用相关账号、留存日志。\n二、一小时内报告上级负责人，两小时内报告当地邮政管理局。\n"
+     "三、较大以上事件四小时内报告省网信办。\n四、列出受影响客户并通知本人。", ()),
+    ("420000", "emergency", "", "恶劣天气与爆仓应急预案", [], False,
+     "启动跨区支援，公示预计时延，客服统一答复口径。", ()),
     ("420100", "guidance", "", "武汉市旺季投递服务指导意见", ["handler", "supervisor"], True,
      "旺季期间上门前电话预约，当面验视。", ()),
 )  # fmt: skip
@@ -204,3 +211,62 @@ def _units(users: dict[str, User], offices: dict[str, Office]) -> None:
         by=users["supervisor.wuhan"],
         text="本月走访 126 户，流失预警 9 户，已全部跟进。",
     )
+
+
+RISKS = (
+    ("data", "客户电话、地址经导出外泄", 2, 5, "导出审批、水印、逐次留痕", "", None),
+    ("service", "旺季投诉激增，首次答复超时", 4, 3, "旺季加席、兼职坐席培训", "first_answer_in_time", 98),
+    ("money", "协议客户欠费累积", 3, 4, "按月对账，超期停收", "arrears_rate", 15),
+    ("service", "妥投及时率低于标准", 3, 4, "增开频次、重点段道督导", "on_time_rate", 95),
+    ("system", "中心机房停电，系统中断", 1, 5, "双路供电，每季恢复演练", "", None),
+)  # fmt: skip
+
+
+def dangers(users: dict[str, User], offices: dict[str, Office]) -> None:
+    """The register, a plan with contacts and a drill, an incident that is under control."""
+    boss, root = users["supervisor.hubei"], offices["420000"]
+    today = localdate()
+    for n, (kind, title, likelihood, impact, measures, kpi, line) in enumerate(RISKS):
+        row = Risk(
+            office=root,
+            kind=kind,
+            title=title,
+            likelihood=likelihood,
+            impact=impact,
+            measures=measures,
+            owner=boss,
+            review_on=today + timedelta(days=30 * n + 10),
+            kpi=kpi,
+            line=line,
+        )
+        risks.keep(row, by=boss)
+    plan = Document.objects.get(title="客户信息泄露应急预案")
+    for name, duty, phone in (
+        ("省公司值班室", "报告上级", "027-87770001"),
+        ("信息中心值班", "停用账号、留存日志", "027-87770002"),
+    ):
+        risks.add_contact(plan, Contact(name=name, duty=duty, phone=phone), by=boss)
+    drill = Drill(
+        held_on=today - timedelta(days=70),
+        scenario="员工账号被盗，夜间批量导出",
+        people=9,
+        minutes=48,
+        lessons="值班电话未及时更新；导出告警应同时短信通知。",
+    )
+    risks.note_drill(plan, drill, by=boss)
+    leader = users["supervisor.wuhan"]
+    case = Incident(
+        office=offices["420100"],
+        kind="data",
+        grade="minor",
+        title="客户反映接到冒充邮政的诈骗电话",
+        text="三名客户反映对方知道其订单信息，疑似面单信息外泄。",
+        plan=plan,
+        noticed_at=now() - timedelta(minutes=40),
+        leader=leader,
+    )
+    risks.declare(case, by=users["agent.wuhan"])
+    risks.log(case, by=leader, text="调取近三日查看记录，停用一个异常账号。")
+    for told in case.duties.exclude(whom="persons"):
+        risks.told(told, by=leader, how="电话并传真")
+    risks.contain(case, by=leader)

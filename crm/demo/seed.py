@@ -90,6 +90,8 @@ def seed() -> dict[str, int]:
             root, retention.earlier(base, earlier), retention.earlier(current, earlier)
         )
     _figures(today)
+    house.dangers(users, offices)
+    run_inline(enqueue("risk.warn"))
     _bulletins(users, offices[province.PROVINCE[0]], today)
     _assessment(users, offices, today)
     audit.record(None, "demo.seeded", offices[province.PROVINCE[0]])

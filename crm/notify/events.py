@@ -32,6 +32,7 @@ EVENTS: dict[str, Event] = {
     "bulletin": Event(_("Bulletins about my units")),
     "programme": Event(_("Programmes and walkthroughs")),
     "unit": Event(_("Requests and reports of my unit")),
+    "incident": Event(_("Incidents, and risks that I watch"), is_fixed=True),
     "library": Event(_("Documents to read and confirm")),
     "season": Event(_("The card season: reviews, stages, what is late")),
     "feedback": Event(_("Front-line feedback")),

@@ -8,7 +8,7 @@ import lucide
 from django import template
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext
 
 from complaints import workflow
 from crm import charts
@@ -106,6 +106,12 @@ def money(value: Any) -> str:
 @register.filter
 def words(text: str) -> list[str]:
     return text.split()
+
+
+@register.filter
+def translated(message: str) -> str:
+    """A message that was kept in English, in the reader's language."""
+    return gettext(message) if message else ""
 
 
 @register.filter

@@ -4,6 +4,7 @@ import uuid
 from pathlib import Path
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -77,6 +78,8 @@ class Export(models.Model):
     decided_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     job = models.ForeignKey(Job, models.SET_NULL, null=True, related_name="+")
     sha256 = models.CharField(max_length=64, blank=True)
+    # Who is in the file: customers, or recipients of the list (B46). None: an older file.
+    subjects = ArrayField(models.BigIntegerField(), null=True)
     downloads = models.PositiveSmallIntegerField(default=0)
     asked_at = models.DateTimeField(auto_now_add=True)
     ready_at = models.DateTimeField(null=True)
