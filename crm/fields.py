@@ -11,11 +11,14 @@ import hmac
 import os
 import unicodedata
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
 from django.db import models
+
+from crm import keyfiles
 
 NONCE_BYTES = 12
 
@@ -25,6 +28,21 @@ def _cipher(key: str) -> AESGCM:
     return AESGCM(hashlib.sha256(bytes.fromhex(key)).digest())
 
 
+def keys() -> dict[int, str]:
+    """Key id → key. Key files that came meanwhile are seen by the time of their folder:
+    a new key seals at once, and what another process has sealed with it opens here."""
+    root = settings.FIELD_KEYS_ROOT
+    if root is None:
+        return settings.FIELD_KEYS
+    at = os.stat(root / "keys").st_mtime_ns
+    return {**settings.FIELD_KEYS, **_in_files(root, at)}
+
+
+@lru_cache(maxsize=2)
+def _in_files(root: Path, _at: int) -> dict[int, str]:
+    return keyfiles.field_keys(root)
+
+
 def encrypt(text: str, column: str) -> bytes:
     """`text` under the newest key; `column` ("app.model.field") must match to decrypt."""
     return encrypt_bytes(text.encode(), column)
@@ -32,9 +50,10 @@ def encrypt(text: str, column: str) -> bytes:
 
 def encrypt_bytes(data: bytes, column: str) -> bytes:
     """The same for what is no text, such as a file."""
-    key_id = max(settings.FIELD_KEYS)
+    known = keys()
+    key_id = max(known)
     nonce = os.urandom(NONCE_BYTES)
-    sealed = _cipher(settings.FIELD_KEYS[key_id]).encrypt(nonce, data, column.encode())
+    sealed = _cipher(known[key_id]).encrypt(nonce, data, column.encode())
     return bytes([key_id]) + nonce + sealed
 
 
@@ -46,7 +65,7 @@ def decrypt(data: bytes, column: str) -> str:
 def decrypt_bytes(data: bytes, column: str) -> bytes:
     data = bytes(data)
     nonce = data[1 : 1 + NONCE_BYTES]
-    cipher = _cipher(settings.FIELD_KEYS[data[0]])
+    cipher = _cipher(keys()[data[0]])
     return cipher.decrypt(nonce, data[1 + NONCE_BYTES :], column.encode())
 
 

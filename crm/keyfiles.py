@@ -19,3 +19,38 @@ def secret(root: Path, name: str) -> str:
             os.link(draft, path)
         draft.unlink()
     return path.read_text().strip()
+
+
+FIRST_FIELD_KEY = "field_key"  # id 1; the next ones are field_key_2, field_key_3, …
+
+
+def field_keys(root: Path) -> dict[int, str]:
+    """Key id → key of the fields; the first is made where there is none."""
+    found = {}
+    for path in (root / "keys").glob(f"{FIRST_FIELD_KEY}*"):
+        number = path.name.removeprefix(FIRST_FIELD_KEY).removeprefix("_") or "1"
+        if number.isdecimal():
+            found[int(number)] = path.read_text().strip()
+    return found or {1: secret(root, FIRST_FIELD_KEY)}
+
+
+def field_key_file(root: Path, key_id: int) -> Path:
+    """The file of a field key."""
+    name = FIRST_FIELD_KEY if key_id == 1 else f"{FIRST_FIELD_KEY}_{key_id}"
+    return root / "keys" / name
+
+
+def old_secret_keys(root: Path) -> list[str]:
+    """What SECRET_KEY was before: it still opens sessions."""
+    path = root / "keys" / "secret_key_old"
+    return path.read_text().split() if path.exists() else []
+
+
+def renew_secret_key(root: Path) -> None:
+    """A new SECRET_KEY, from the next start on; the one before goes on opening sessions."""
+    before = secret(root, "secret_key")
+    old = root / "keys" / "secret_key_old"
+    old.touch(mode=0o600)
+    old.write_text("\n".join([before, *old_secret_keys(root)][:3]) + "\n")
+    (root / "keys" / "secret_key").unlink()
+    secret(root, "secret_key")

@@ -15,6 +15,7 @@ JOB_KINDS = {
     "programmes.units": "crm.programmes.units.late_step",
     "risk.watch": "crm.risk.services.watch_step",
     "risk.warn": "crm.risk.warnings.warn_step",
+    "keys.rekey": "crm.rekeying.rekey_step",
     "backup.ship": "crm.backup_steps.ship_step",
     "backup.copy": "crm.backup_steps.copy_step",
     "library.ask": "crm.library.services.ask_step",

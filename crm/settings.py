@@ -39,15 +39,20 @@ def secret(name: str) -> str:
 
 
 SECRET_KEY = secret("secret_key")
-SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
+SECRET_KEY_FALLBACKS = env.list(
+    "SECRET_KEY_FALLBACKS", default=keyfiles.old_secret_keys(DATA_DIR)
+)
 # Field keys by key id: "1:hex,2:hex"; the highest id encrypts, all of them decrypt.
-FIELD_KEYS = {
-    int(key_id): key
-    for key_id, key in (
-        pair.split(":")
-        for pair in env.list("FIELD_KEYS", default=[f"1:{secret('field_key')}"])
-    )
-}
+# From files, a new one holds at once, in every process (crm/rekeying.py).
+FIELD_KEYS_ROOT = None if env.list("FIELD_KEYS", default=[]) else DATA_DIR
+FIELD_KEYS = (
+    keyfiles.field_keys(DATA_DIR)
+    if FIELD_KEYS_ROOT
+    else {
+        int(key_id): key
+        for key_id, key in (pair.split(":") for pair in env.list("FIELD_KEYS"))
+    }
+)
 INDEX_KEY = secret("index_key")
 AUDIT_KEY = secret("audit_key")
 TELEPHONY_KEY = secret("telephony_key")  # the exchange signs with it

@@ -4,6 +4,7 @@ from django.urls import include, path
 
 urlpatterns = [
     path("", include("crm.dashboards.home_urls")),
+    path("", include("crm.front.urls")),
     path("", include("crm.access.language_urls")),
     path("accounts/", include("crm.access.urls")),
     path("inbox/", include("crm.notify.urls")),

@@ -109,6 +109,7 @@ class MenuEntry:
 
 
 MENU = (
+    MenuEntry(pgettext_lazy("menu", "Now"), "front:front", "gauge", "front.see"),
     MenuEntry(_("KPI board"), "dashboards:board", "layout-dashboard", "kpi.view"),
     MenuEntry(
         pgettext_lazy("menu", "Figures"),

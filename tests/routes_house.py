@@ -23,6 +23,8 @@ def routes(Route) -> dict:  # noqa: N803 - the class of tests/routes.py
         "library:document_edit": Route("library.write", of="paper"),
         "library:document_act": Route("library.write", "post", "paper"),
         "library:confirm": Route("library.read", "post", "paper"),
+        "front:front": Route("front.see"),
+        "front:wall": Route("front.see"),
         "risk:risks": Route("risk.see"),
         "risk:breach": Route("breach.report", is_national=True),
         "risk:risk_new": Route("risk.keep"),

@@ -95,6 +95,7 @@ CAPABILITIES: dict[str, set[Role]] = {
     "risk.keep": {S},
     "breach.report": {Role.AUDITOR},  # of the whole house
     "incident.declare": {A, H, S},  # led by who is named, or supervises
+    "front.see": {S},
     "kpi.view": {S, Role.ANALYST},
     "kpi.compute": {S},
     "kpi.drill": {S},

@@ -108,7 +108,7 @@ def give(award: Award, *, by: User) -> Award:
 
 
 def record_of(user: User) -> dict[str, Any]:
-    """Somebody's training: hours, mean score of each skill, awards. Three queries."""
+    """What somebody has taken part in, and the mean score of each skill. Two queries."""
     done = TakingPart.objects.filter(user=user, took_part=True)
     training = done.filter(event__kind=StaffEvent.Kind.TRAINING)
     skills = (
@@ -123,7 +123,6 @@ def record_of(user: User) -> dict[str, Any]:
         .select_related("event")
         .order_by("-event__held_on")[:20],
         "skills": [(labels[skill], mean, times) for skill, mean, times in skills],
-        "awards": Award.objects.filter(user=user),
     }
 
 

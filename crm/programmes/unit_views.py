@@ -48,9 +48,13 @@ def unit_requests(request: AuthedRequest) -> HttpResponse:
         ]
         if may(user, "unit.ask", row.asked)
     ]
+    is_late = request.GET.get("late") == "1"
+    if is_late:
+        rows = rows.filter(state__in=[State.OPEN, State.TAKEN], due_at__lt=now())
     context = {
         "form": form,
-        "waiting": waiting,
+        "waiting": [] if is_late else waiting,
+        "is_late": is_late,
         "page": keyset_page(rows, ["-made_at", "-pk"], request.GET.get("after", "")),
         "tallies": units.tallies(user, localdate() - timedelta(DAYS)),
         "days": DAYS,

@@ -67,7 +67,9 @@ def _page(request: AuthedRequest, row: Programme, **forms: Any) -> HttpResponse:
     may_manage = may(user, "programme.manage", row.office)
     adoptions = row.adoptions.visible_to(user).select_related("office", "filed_by")
     for one in adoptions:
-        one.is_ours = may(user, "programme.manage", one.office)
+        one.is_ours = any(
+            post.office_id == one.office_id for post in user.posts("supervisor")
+        )
     scores = walking.ranking(row)
     walks, alone = (sum(getattr(s, n) for s in scores) for n in ("walks", "alone"))
     found = Finding.objects.filter(

@@ -44,8 +44,12 @@ def incidents(request: AuthedRequest) -> HttpResponse:
         except Refused as refusal:
             form.add_error(FIELDS.get(refusal.code), str(refusal))
     rows = Incident.objects.visible_to(request.user).select_related("office", "leader")
+    is_open = request.GET.get("state") == "open"
+    if is_open:
+        rows = rows.exclude(state=Incident.State.CLOSED)
     context = {
         "form": form,
+        "is_open": is_open,
         "page": keyset_page(rows, ["-noticed_at", "-pk"], request.GET.get("after", "")),
     }
     status = 422 if form.errors else 200

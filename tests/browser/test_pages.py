@@ -112,6 +112,8 @@ PAGES = {
         "/risks/plans/{emergency}/",
         "/risks/incidents/",
         "/risks/incidents/{incident}/",
+        "/now/",
+        "/wall/",
         "/library/",
         "/library/new/",
         "/library/{paper}/",

@@ -3,10 +3,13 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 import psycopg2
 import pytest
@@ -87,3 +90,33 @@ def test_a_dropped_table_comes_back_from_before_it_was_dropped(product, tmp_path
     assert (broken.returncode, "does not open" in broken.stderr) == (2, True)
     full = restore(home, *arguments)
     assert (full.returncode, "is not empty" in full.stderr) == (2, True)
+
+
+def test_keys_rotate_while_people_work_and_nobody_is_signed_out():
+    """B42: a new key amid complaints, the worker killed once; a new SECRET_KEY at a
+    restart; then the old key goes."""
+    parent = Path(tempfile.mkdtemp(prefix="postal-crm-chaos-"))
+    parent.chmod(0o755)
+    product = Product(parent / "data")
+    try:
+        product.start()
+        agent = Browser(product, "agent.wuhan")
+        assert product.manage("rotate_keys").returncode == 0
+        os.kill(product.pid_of("worker"), signal.SIGKILL)
+        until, logged, keys = time.monotonic() + 240, 0, {}
+        while set(keys) != {"2"}:
+            assert time.monotonic() < until, keys
+            agent.log("13000000027")  # any answer that is no page raises
+            logged += 1
+            done = product.manage("rotate_keys", "--status")
+            keys = json.loads(done.stdout.strip().splitlines()[-1])["keys"]
+        assert product.manage("rotate_keys", "--forget", "1").returncode == 0
+        assert product.manage("rotate_keys", "--secret-key").returncode == 0
+        product.stop()
+        product.start()
+        assert "13000000027"[-4:] in agent.get("/complaints/?view=all")
+        assert not (product.folder / "keys" / "field_key").exists()
+        print(f"logged={logged} while rotating, values={keys}")
+    finally:
+        product.stop()
+        shutil.rmtree(parent, ignore_errors=True)
