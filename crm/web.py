@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +24,11 @@ from django.http import (
     StreamingHttpResponse,
 )
 from django.shortcuts import redirect, render
-from django.urls import Resolver404, resolve, reverse
-from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
+from django.urls import Resolver404, resolve
 
 from crm.access.capabilities import may
 from crm.jobs import health
+from crm.menu import groups_of
 from crm.notify.models import Message
 from crm.text import safe_cell
 
@@ -90,174 +88,6 @@ class AnswerMiddleware:
         return None
 
 
-@cache
-def address_of(url_name: str) -> str:
-    """COST: reverse() is dear twenty times a page; addresses do not change."""
-    return reverse(url_name)
-
-
-@dataclass(frozen=True)
-class MenuEntry:
-    label: Any
-    url_name: str
-    icon: str
-    capability: str
-
-    @property
-    def url(self) -> str:
-        return address_of(self.url_name)
-
-
-MENU = (
-    MenuEntry(pgettext_lazy("menu", "Now"), "front:front", "gauge", "front.see"),
-    MenuEntry(_("KPI board"), "dashboards:board", "layout-dashboard", "kpi.view"),
-    MenuEntry(
-        pgettext_lazy("menu", "Figures"),
-        "dashboards:figures",
-        "chart-column",
-        "kpi.view",
-    ),
-    MenuEntry(_("Today"), "customers:today", "sun", "task.view"),
-    MenuEntry(_("Visits"), "delivery:visits", "map-pin-check", "visit.view"),
-    MenuEntry(_("Greetings"), "delivery:care", "gift", "visit.view"),
-    MenuEntry(
-        _("Events and offers"),
-        "campaigns:gatherings",
-        "party-popper",
-        "gathering.view",
-    ),
-    MenuEntry(
-        _("Visits in figures"), "delivery:board", "chart-no-axes-gantt", "visit.board"
-    ),
-    MenuEntry(_("Visit plans"), "delivery:plans", "list-todo", "visit.plan"),
-    MenuEntry(_("Surveys"), "delivery:rounds", "clipboard-pen", "survey.manage"),
-    MenuEntry(_("Hand-overs"), "delivery:handovers", "handshake", "handover.view"),
-    MenuEntry(_("Card season"), "campaigns:seasons", "mailbox", "season.view"),
-    MenuEntry(_("Outreach calls"), "campaigns:calls", "phone-outgoing", "touch.do"),
-    MenuEntry(_("Card production"), "campaigns:stages", "printer", "stage.do"),
-    MenuEntry(
-        _("Addresses to check"), "campaigns:addresses", "map-pin-x", "address.judge"
-    ),
-    MenuEntry(_("Delivery quality"), "quality:board", "package-check", "delivery.view"),
-    MenuEntry(_("Pickups"), "quality:pickups", "truck", "pickup.view"),
-    MenuEntry(_("Pickup assessment"), "quality:sheets", "receipt-text", "pickup.sheet"),
-    MenuEntry(_("Alerts"), "customers:alerts", "bell-ring", "alert.view"),
-    MenuEntry(_("Take a call"), "complaints:new", "headset", "complaint.create"),
-    MenuEntry(_("Work orders"), "complaints:list", "inbox", "complaint.view"),
-    MenuEntry(_("Follow-up calls"), "delivery:next_call", "phone-call", "survey.call"),
-    MenuEntry(_("Mail items"), "quality:items", "package-search", "item.view"),
-    MenuEntry(
-        _("Inspections"), "quality:inspections", "clipboard-list", "inspection.view"
-    ),
-    MenuEntry(_("Card batches"), "quality:batches", "layers", "batch.view"),
-    MenuEntry(
-        _("Improvements"), "delivery:improvements", "trending-up", "improvement.see"
-    ),
-    MenuEntry(_("Items at risk"), "quality:risks", "hourglass", "risk.view"),
-    MenuEntry(
-        _("Disturbances"),
-        "quality:disturbances",
-        "cloud-lightning",
-        "disturbance.view",
-    ),
-    MenuEntry(
-        _("Work orders in figures"),
-        "complaints:report",
-        "chart-column",
-        "report.view",
-    ),
-    MenuEntry(_("Topics"), "complaints:topics", "message-square-text", "topic.view"),
-    MenuEntry(_("Channels"), "complaints:channels", "radio-tower", "outage.view"),
-    MenuEntry(_("Text blocks"), "complaints:texts", "text-quote", "text.keep"),
-    MenuEntry(_("Claims"), "complaints:claims", "banknote", "claim.view"),
-    MenuEntry(
-        _("Quality checks"), "complaints:quality", "clipboard-check", "quality.see"
-    ),
-    MenuEntry(_("Corrective actions"), "complaints:measures", "wrench", "measure.view"),
-    MenuEntry(_("Findings"), "complaints:findings", "gavel", "finding.rule"),
-    MenuEntry(_("Buck-passing"), "complaints:suspicions", "scale", "complaint.judge"),
-    MenuEntry(_("Routing"), "complaints:routing", "route", "routing.edit"),
-    MenuEntry(_("Shifts and absences"), "access:duty", "calendar-clock", "duty.edit"),
-    MenuEntry(_("Customers"), "customers:list", "users", "customer.view"),
-    MenuEntry(
-        _("Correction requests"),
-        "customers:corrections",
-        "pencil-ruler",
-        "customer.correct",
-    ),
-    MenuEntry(
-        _("Organisation directory"),
-        "customers:directory",
-        "building-2",
-        "directory.view",
-    ),
-    MenuEntry(_("Grading"), "customers:grading", "medal", "grading.view"),
-    MenuEntry(_("Customer value"), "customers:values", "gem", "value.view"),
-    MenuEntry(
-        _("Key customers"), "customers:movement", "arrow-left-right", "movement.view"
-    ),
-    MenuEntry(_("Forecast"), "customers:forecast", "chart-line", "forecast.view"),
-    MenuEntry(
-        _("Recipient lists"),
-        "customers:recipient_lists",
-        "book-user",
-        "recipients.keep",
-    ),
-    MenuEntry(
-        _("Data quality"),
-        "customers:data_quality",
-        "map-pinned",
-        "quality.view",
-    ),
-    MenuEntry(_("Exports"), "customers:exports", "file-down", "customer.export"),
-    MenuEntry(_("Duplicates"), "customers:duplicates", "copy-check", "customer.merge"),
-    MenuEntry(
-        _("Data protection"), "customers:retention", "shield-check", "customer.erase"
-    ),
-    MenuEntry(_("Bulletins"), "dashboards:bulletins", "newspaper", "bulletin.read"),
-    MenuEntry(_("Assessment"), "dashboards:assessments", "scale", "assessment.view"),
-    MenuEntry(
-        _("My assessment"), "dashboards:assessment_mine", "gavel", "assessment.mine"
-    ),
-    MenuEntry(_("Risks"), "risk:risks", "shield-alert", "risk.see"),
-    MenuEntry(_("Incidents"), "risk:incidents", "siren", "incident.declare"),
-    MenuEntry(_("Programmes"), "programmes:programmes", "footprints", "programme.see"),
-    MenuEntry(
-        _("Contests and training"), "programmes:events", "trophy", "programme.see"
-    ),
-    MenuEntry(
-        _("Requests of units"), "programmes:unit_requests", "handshake", "unit.ask"
-    ),
-    MenuEntry(_("Reports of units"), "programmes:reports", "file-text", "unit.ask"),
-    MenuEntry(
-        pgettext_lazy("menu", "Library"),
-        "library:documents",
-        "library",
-        "library.read",
-    ),
-    MenuEntry(
-        _("Front-line feedback"), "improvement:mine", "lightbulb", "feedback.submit"
-    ),
-    MenuEntry(_("Imports"), "transfer:list", "file-up", "transfer.import"),
-    MenuEntry(_("Users"), "access:users", "user-cog", "user.manage"),
-    MenuEntry(_("Offices"), "access:offices", "network", "office.manage"),
-    MenuEntry(_("Webhooks"), "hooks:endpoints", "webhook", "hook.manage"),
-    MenuEntry(_("Calendars"), "access:calendar", "calendar-days", "calendar.manage"),
-    MenuEntry(_("Whom a leak has hit"), "risk:breach", "shield-x", "breach.report"),
-    MenuEntry(
-        pgettext_lazy("menu", "Audit trail"),
-        "dashboards:audit",
-        "scroll-text",
-        "audit.view",
-    ),
-)
-
-
-def menu_of(user: Any) -> list[MenuEntry]:
-    """The entries that the user's postings open, in the order of the working day."""
-    return [entry for entry in MENU if may(user, entry.capability)]
-
-
 def frame(request: HttpRequest) -> dict[str, Any]:
     """Context of every page. Cost: one query when somebody is signed in (unread news)."""
     context: dict[str, Any] = {
@@ -270,7 +100,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         return context
     try:
         context["unread"] = Message.objects.inbox_of(user).unread().count()
-        context["menu"] = menu_of(user)
+        context["menu"] = groups_of(user)
         context["idle_seconds"] = settings.SESSION_IDLE_SECONDS
         context["may_search"] = may(user, "customer.view")
         context["seat"] = request.session.get("seat", "")  # calls may ring here

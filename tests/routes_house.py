@@ -23,6 +23,8 @@ def routes(Route) -> dict:  # noqa: N803 - the class of tests/routes.py
         "library:document_edit": Route("library.write", of="paper"),
         "library:document_act": Route("library.write", "post", "paper"),
         "library:confirm": Route("library.read", "post", "paper"),
+        "dashboards:combined": Route("kpi.target"),
+        "dashboards:weights": Route("kpi.target"),
         "front:front": Route("front.see"),
         "front:wall": Route("front.see"),
         "risk:risks": Route("risk.see"),

@@ -32,25 +32,47 @@ def _address(asked: dict[str, Any]) -> str:
 
 
 def _typed(
-    request: AuthedRequest, units: list, spans: list
-) -> tuple[dict[grid.Key, Decimal], dict[grid.Key, str]]:
-    """The numbers that were typed, and what is wrong with those that are none."""
-    found: dict[grid.Key, Decimal] = {}
-    wrong: dict[grid.Key, str] = {}
-    for unit in units:
-        for span in spans:
-            text = request.POST.get(f"t-{unit.pk}-{span.first}", "").strip()
-            if not text:
-                continue
-            try:
-                value = Decimal(text.replace(",", ""))
-            except InvalidOperation:
-                wrong[unit.pk, span] = _("Not a number.")
-                continue
-            if not (value.is_finite() and 0 <= value <= LARGEST):
-                wrong[unit.pk, span] = _("Between 0 and 9,999,999,999.99.")
-                continue
-            found[unit.pk, span] = value.quantize(Decimal("0.01"))
+    request: AuthedRequest, names: dict[Any, str]
+) -> tuple[dict[Any, Decimal], dict[Any, str]]:
+    """The numbers that were typed into the inputs of these names, by their keys, and what
+    is wrong with those that are none."""
+    found: dict[Any, Decimal] = {}
+    wrong: dict[Any, str] = {}
+    for key, name in names.items():
+        text = request.POST.get(name, "").strip()
+        if not text:
+            continue
+        try:
+            value = Decimal(text.replace(",", ""))
+        except InvalidOperation:
+            wrong[key] = _("Not a number.")
+            continue
+        if not (value.is_finite() and 0 <= value <= LARGEST):
+            wrong[key] = _("Between 0 and 9,999,999,999.99.")
+            continue
+        found[key] = value.quantize(Decimal("0.01"))
+    return found, wrong
+
+
+def _names(units: list, spans: list) -> dict[Any, str]:
+    return {
+        (unit.pk, span): f"t-{unit.pk}-{span.first}" for unit in units for span in spans
+    }
+
+
+def _benchmarks(
+    request: AuthedRequest, known: dict, targets: dict, office: Any, spans: list
+) -> tuple[dict[Any, Decimal], dict[Any, str]]:
+    """What others reach, as typed; wrong where the office has no target beside it."""
+    if request.method != "POST":
+        rows = {span: known.get((office.pk, span)) for span in spans}
+        return {
+            span: row.benchmark for span, row in rows.items() if row and row.benchmark
+        }, {}
+    found, wrong = _typed(request, {span: f"b-{span.first}" for span in spans})
+    for span in found:
+        if (office.pk, span) not in targets:
+            wrong[span] = _("Set the office's target first.")
     return found, wrong
 
 
@@ -82,17 +104,19 @@ def targets(request: AuthedRequest) -> HttpResponse:
     wrong: dict[grid.Key, str] = {}
     if request.method == "POST":
         fixed = {unit.pk for unit in units if not grid.may_set(request.user, unit)}
-        sent, wrong = _typed(request, units, spans)
+        sent, wrong = _typed(request, _names(units, spans))
         kept = {key: value for key, value in typed.items() if key[0] in fixed}
         typed = {
             key: value for key, value in sent.items() if key[0] not in fixed
         } | kept
         wrong |= grid.faults(kpi, office, units, typed)
-        if not wrong:
-            shown = _shown(request, units, spans)
-            changed = grid.keep(kpi, office, spans, typed, by=request.user, shown=shown)
-            messages.success(request, _("%(n)s targets changed.") % {"n": changed})
-            return redirect(_address(asked))
+    others, odd = _benchmarks(request, known, typed, office, spans)
+    if request.method == "POST" and not wrong and not odd:
+        shown = _shown(request, units, spans)
+        changed = grid.keep(kpi, office, spans, typed, by=request.user, shown=shown)
+        changed += grid.keep_benchmarks(kpi, office, spans, others, by=request.user)
+        messages.success(request, _("%(n)s targets changed.") % {"n": changed})
+        return redirect(_address(asked))
     rows = [
         {
             "unit": unit,
@@ -108,11 +132,28 @@ def targets(request: AuthedRequest) -> HttpResponse:
         "office": office,
         "spans": spans,
         "rows": rows,
-        "wrong": wrong,
+        "benchmarks": _others(request, spans, others, odd),
+        "may_benchmark": grid.may_set(request.user, office),
+        "wrong": wrong | odd,
         "asked": asked,
     }
-    status = 422 if wrong or form.errors else 200
+    status = 422 if wrong or odd or form.errors else 200
     return render(request, "dashboards/targets.html", context, status=status)
+
+
+def _others(
+    request: AuthedRequest, spans: list, others: dict, odd: dict
+) -> list[dict[str, Any]]:
+    """The row of benchmarks: what was typed, else what is kept."""
+    return [
+        {
+            "name": f"b-{span.first}",
+            "value": request.POST.get(f"b-{span.first}", others.get(span, "")),
+            "wrong": odd.get(span, ""),
+            "span": span,
+        }
+        for span in spans
+    ]
 
 
 def _cell(

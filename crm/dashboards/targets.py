@@ -154,6 +154,31 @@ def keep(
 
 
 @transaction.atomic
+def keep_benchmarks(
+    kpi: Kpi,
+    office: Office,
+    spans: list[Span],
+    wanted: dict[Span, Decimal],
+    *,
+    by: User,
+) -> int:
+    """What others reach (R-KPI-23), beside the targets of an office; how many changed.
+    Without `by` setting the office's targets, none is."""
+    if not may_set(by, office):
+        return 0
+    changed = 0
+    for (_office, span), row in set_before(kpi, [office], spans).items():
+        if row.benchmark != wanted.get(span):
+            row.benchmark = wanted.get(span)
+            row.save(update_fields=["benchmark"])
+            changed += 1
+    if changed:
+        details = {"kpi": kpi.name, "changed": changed}
+        audit.record(by, "kpi.benchmarks", office, office=office, details=details)
+    return changed
+
+
+@transaction.atomic
 def copy_year(kpi: Kpi, office: Office, kind: str, year: int, *, by: User) -> int:
     """Targets of the year before, where this year has none yet; how many."""
     require(by, "kpi.target", office)

@@ -5,6 +5,7 @@ from django.urls import path
 from crm.dashboards import (
     assessment_views,
     bulletin_views,
+    combined_views,
     figure_views,
     target_views,
     views,
@@ -20,6 +21,8 @@ urlpatterns = [
     path("targets/copy/", target_views.copy, name="targets_copy"),
     path("figures/<str:name>/", figure_views.kpi, name="kpi"),
     path("figures/<str:name>/rows/<str:side>/", figure_views.rows, name="rows"),
+    path("combined/", combined_views.combined, name="combined"),
+    path("combined/weights/", combined_views.weights, name="weights"),
     path("assessment/", assessment_views.assessments, name="assessments"),
     path("assessment/mine/", assessment_views.assessment_mine, name="assessment_mine"),
     path(

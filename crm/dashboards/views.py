@@ -20,16 +20,17 @@ from crm.dashboards import queries, retention
 from crm.dashboards.forms import BoardForm
 from crm.jobs import health
 from crm.jobs.models import Job
+from crm.menu import first_of
 from crm.notify.sending import oldest_waiting
 from crm.org.holidays import missing_year
-from crm.web import is_degraded, keyset_page, menu_of
+from crm.web import is_degraded, keyset_page
 from customers.queries import SMALLEST_CELL
 
 
 def home(request: AuthedRequest) -> HttpResponse:
     """The first page that the user's postings open."""
-    entries = menu_of(request.user)
-    return redirect(entries[0].url_name if entries else "access:profile")
+    entry = first_of(request.user)
+    return redirect(entry.url_name if entry else "access:profile")
 
 
 @needs("kpi.view")

@@ -14,8 +14,9 @@ from complaints import findings
 from complaints.models import Complaint, Finding
 from crm.access.models import Posting, User
 from crm.audit import services as audit
-from crm.dashboards import assessing, bulletins, retention, snapshots, targets
-from crm.dashboards.models import Bulletin, Target
+from crm.dashboards import assessing, bulletins, combined, retention, snapshots, targets
+from crm.dashboards.boards import units_below
+from crm.dashboards.models import Bulletin, Opinion, Target
 from crm.dashboards.periods import Kind, last_ended, span_of
 from crm.demo import (
     calls,
@@ -91,6 +92,7 @@ def seed() -> dict[str, int]:
         )
     _figures(today)
     house.dangers(users, offices)
+    _opinions(users, offices[province.PROVINCE[0]], today)
     run_inline(enqueue("risk.warn"))
     _bulletins(users, offices[province.PROVINCE[0]], today)
     _assessment(users, offices, today)
@@ -151,6 +153,19 @@ def _assessment(
     mine = sheet.lines.filter(user=handler).first()
     if mine:
         assessing.object_to(mine, by=handler, objection="客户电话要求放门卫，有录音。")
+
+
+def _opinions(users: dict[str, User], root: Office, today: date) -> None:
+    """How the province weighs, and what it thinks of six bureaux for last month."""
+    boss = users["supervisor.hubei"]
+    span = last_ended(Kind.MONTH, today)
+    weights = {"on_time_rate": 40, "retention_rate": 30, "resolution_in_time": 30}
+    combined.weigh(root, span.first.year, by=boss, qualitative=30, weights=weights)
+    for n, unit in enumerate(units_below(root)[:6]):
+        for source, points in (("customers", 78 + n * 7 % 17), ("house", 90 - n * 3)):
+            row = Opinion(office=unit, source=source, points=points)
+            row.kind, row.first, row.words = span.kind, span.first, "按季度评议"
+            combined.say(row, by=boss)
 
 
 def _bulletins(users: dict[str, User], root: Office, today: date) -> None:

@@ -36,16 +36,27 @@ def icon(name: str, size: int = 18, css: str = "") -> SafeString:
 
 @register.simple_tag(takes_context=True)
 def menu_entries(context: Any) -> SafeString:
-    """The entries of `menu`, the one of this page marked."""
-    entries = tuple(context.get("menu") or ())
-    path = context["request"].path if entries else ""
-    here = path if any(entry.url == path for entry in entries) else ""
-    return _menu(entries, here, get_language())
+    """The groups of `menu`, the entry of this page marked."""
+    groups = tuple(context.get("menu") or ())
+    path = context["request"].path if groups else ""
+    known = any(entry.url == path for _label, entries in groups for entry in entries)
+    return _menu(groups, path if known else "", get_language())
 
 
 @lru_cache(maxsize=512)
-def _menu(entries: tuple, here: str, language: str) -> SafeString:
+def _menu(groups: tuple, here: str, language: str) -> SafeString:
     """COST: drawn once for each set of roles, page and language; every page has it."""
+    drawn = format_html_join(
+        "",
+        '<p class="nav-group">{}</p>{}',
+        ((label, _entries(entries, here)) for label, entries in groups),
+    )
+    return (
+        drawn if len(groups) > 1 else _entries(groups[0][1], here) if groups else drawn
+    )
+
+
+def _entries(entries: tuple, here: str) -> SafeString:
     return format_html_join(
         "",
         '<a class="nav-item" href="{}"{}>{}<span>{}</span></a>',

@@ -113,6 +113,8 @@ PAGES = {
         "/risks/incidents/",
         "/risks/incidents/{incident}/",
         "/now/",
+        "/kpi/combined/",
+        "/kpi/combined/weights/",
         "/wall/",
         "/library/",
         "/library/new/",

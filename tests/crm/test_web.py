@@ -11,8 +11,8 @@ from django.urls import reverse
 
 from crm import checks
 from crm.logs import ScrubFilter
+from crm.menu import MENU
 from crm.templatetags.ui import icon
-from crm.web import MENU
 from tests import factories as make
 from tests.routes import ROUTES, things
 from tests.test_scoping import address

@@ -190,3 +190,24 @@ def test_a_wrong_question_is_told(client, cast, boss, query):
 def test_grids_have_the_periods_of_one_year():
     counts = {kind: len(targets.spans_of(kind, YEAR)) for kind in targets.GRIDS}
     assert counts == {Kind.MONTH: 12, Kind.QUARTER: 4, Kind.HALF: 2, Kind.YEAR: 1}
+
+
+def test_what_others_reach_is_kept_beside_a_target(client, cast, boss):
+    make.sign_in(client, boss)
+    url = page("online_share", cast.hubei)
+    bad = client.post(url, {"b-2026-01-01": "38.5"})
+    assert bad.status_code == 422
+    assert "target first" in bad.content.decode()
+    assert 'value="38.5"' in bad.content.decode()
+    sent = {cell(cast.hubei): "40", "b-2026-01-01": "viel"}
+    assert client.post(url, sent).status_code == 422
+    assert client.post(url, sent | {"b-2026-01-01": "38.5"}).status_code == 302
+    assert Target.objects.get().benchmark == Decimal("38.50")
+    assert 'value="38.50"' in client.get(url).content.decode()
+    make.sign_in(client, cast.chen)  # below: reads the one above it, sets none
+    own = page("online_share", cast.wuhan)
+    client.post(own, {"b-2026-01-01": "1"})
+    assert Target.objects.get().benchmark == Decimal("38.50")
+    make.sign_in(client, boss)
+    client.post(url, sent | {"b-2026-01-01": ""})
+    assert Target.objects.get().benchmark is None

@@ -4,6 +4,7 @@ from crm.dashboards.models.assessment import (
     AssessmentSheet,
 )
 from crm.dashboards.models.bulletins import Bulletin, Receipt
+from crm.dashboards.models.combined import Opinion, Weighting
 from crm.dashboards.models.figures import Figure, FigureRun, KpiSnapshot, Target
 
 __all__ = [
@@ -14,6 +15,8 @@ __all__ = [
     "Figure",
     "FigureRun",
     "KpiSnapshot",
+    "Opinion",
     "Receipt",
     "Target",
+    "Weighting",
 ]
