@@ -25,6 +25,7 @@ def routes(Route) -> dict:  # noqa: N803 - the class of tests/routes.py
         "library:confirm": Route("library.read", "post", "paper"),
         "dashboards:combined": Route("kpi.target"),
         "dashboards:weights": Route("kpi.target"),
+        "dashboards:kpi_improve": Route("improvement.manage", rows_for="supervisor"),
         "front:front": Route("front.see"),
         "front:wall": Route("front.see"),
         "risk:risks": Route("risk.see"),

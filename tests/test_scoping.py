@@ -47,6 +47,7 @@ NAMED = {
     "api-item-bring": ["items"],
     "access:duty_add": ["shift"],
     "dashboards:kpi": ["online_share"],
+    "dashboards:kpi_improve": ["online_share"],
     "dashboards:rows": ["online_share", "bottom"],
     "api-kpi-detail": ["online_share"],
 }

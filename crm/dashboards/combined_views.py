@@ -35,6 +35,7 @@ class OpinionForm(forms.ModelForm):
         below = Office.objects.filter(pk__in=[unit.pk for unit in units])
         self.fields["office"].queryset = below
         self.fields["office"].label = _("Unit")
+        self.fields["words"].label = _("Reason")
 
 
 class WeightsForm(forms.Form):

@@ -7,6 +7,7 @@ from crm.dashboards import (
     bulletin_views,
     combined_views,
     figure_views,
+    improve_views,
     target_views,
     views,
 )
@@ -20,6 +21,7 @@ urlpatterns = [
     path("targets/", target_views.targets, name="targets"),
     path("targets/copy/", target_views.copy, name="targets_copy"),
     path("figures/<str:name>/", figure_views.kpi, name="kpi"),
+    path("figures/<str:name>/improve/", improve_views.kpi_improve, name="kpi_improve"),
     path("figures/<str:name>/rows/<str:side>/", figure_views.rows, name="rows"),
     path("combined/", combined_views.combined, name="combined"),
     path("combined/weights/", combined_views.weights, name="weights"),

@@ -152,7 +152,11 @@ def standing_of(office: Office) -> Standing:
     span = last_ended(Kind.MONTH, localdate())
     cells, read = boards.board(office, span, only_aggregates=False)
     by_name = {cell.kpi.name: cell for cell in cells}
-    main = [by_name[name] for name in MAIN if name in by_name]
+    main = [
+        by_name[name]
+        for name in MAIN
+        if name in by_name and by_name[name].value is not None
+    ]
     missed = [cell for cell in cells if cell.is_met is False]
     return Standing(main, missed[:12], movers_of(office, main), read)
 

@@ -170,6 +170,7 @@ class AwardForm(forms.ModelForm):
 
     def __init__(self, data: Any, *, by: User) -> None:
         super().__init__(data, initial={"year": localdate().year})
+        self.fields["reason"].label = _("Reason")
         offices = offices_of(by, "supervisor")
         self.fields["office"].queryset = offices  # type: ignore[attr-defined]
         self.fields["office"].initial = offices.first()

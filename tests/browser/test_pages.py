@@ -114,6 +114,7 @@ PAGES = {
         "/risks/incidents/{incident}/",
         "/now/",
         "/kpi/combined/",
+        "/kpi/figures/online_share/improve/",
         "/kpi/combined/weights/",
         "/wall/",
         "/library/",
