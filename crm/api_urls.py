@@ -16,6 +16,19 @@ from complaints.aftercare_api import (
 )
 from complaints.api import ComplaintViewSet
 from crm.dashboards.api import KpiViewSet
+from crm.front.api import (
+    AssessmentViewSet,
+    BulletinViewSet,
+    DocumentViewSet,
+    DutyReportViewSet,
+    ImprovementViewSet,
+    IncidentViewSet,
+    ProgrammeViewSet,
+    RiskViewSet,
+    StaffEventViewSet,
+    UnitRequestViewSet,
+    WalkViewSet,
+)
 from customers.api import CustomerViewSet
 from customers.watch_api import (
     AlertViewSet,
@@ -54,6 +67,17 @@ router.register("card-orders", OrderViewSet, basename="api-card-order")
 router.register("outreach", CampaignViewSet, basename="api-campaign")
 router.register("kpis", KpiViewSet, basename="api-kpi")
 router.register("feedback", FeedbackViewSet, basename="api-feedback")
+router.register("documents", DocumentViewSet, basename="api-document")
+router.register("programmes", ProgrammeViewSet, basename="api-programme")
+router.register("walks", WalkViewSet, basename="api-walk")
+router.register("staff-events", StaffEventViewSet, basename="api-staff-event")
+router.register("unit-requests", UnitRequestViewSet, basename="api-unit-request")
+router.register("unit-reports", DutyReportViewSet, basename="api-unit-report")
+router.register("risks", RiskViewSet, basename="api-risk")
+router.register("incidents", IncidentViewSet, basename="api-incident")
+router.register("improvements", ImprovementViewSet, basename="api-improvement")
+router.register("bulletins", BulletinViewSet, basename="api-bulletin")
+router.register("assessments", AssessmentViewSet, basename="api-assessment")
 urlpatterns = [
     *router.urls,
     path("schema/", Schema.as_view(), name="api-schema"),

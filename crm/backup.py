@@ -5,12 +5,14 @@ A full copy (pg_basebackup) lies in a folder of its own under BACKUP_DIR, named 
 moment; the server's log is archived by the server in segments of at most four minutes, and
 sealed into BACKUP_DIR/wal by a job every minute. Restoring takes the newest full copy before
 the moment asked for, and plays the log up to it. What is lost with the disk: at most five
-minutes (reliability.md B17; R-RSK-03, R-RSK-16).
+minutes of the database; files (attachments, photos) are those of the last full copy
+(reliability.md B17; R-RSK-03, R-RSK-16).
 
 The key is DATA_DIR/keys/backup_key. Keys are never part of a backup: keep a copy of
 DATA_DIR/keys elsewhere, or nothing opens.
 """
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -19,7 +21,7 @@ import tarfile
 import tempfile
 import zlib
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -33,7 +35,7 @@ from crm.keyfiles import secret
 
 PART = 4 * 2**20  # bytes sealed at once
 STAMP = "%Y%m%dT%H%M%SZ"
-KEPT = 3  # full copies; the log reaches back to the oldest of them
+KEPT = 3  # full copies, and days; the log reaches back to the oldest of them
 SYSTEM = "system"  # beside a full copy: the number of its server
 WAL_KEPT_LOCAL = timedelta(minutes=10)
 
@@ -108,7 +110,8 @@ class Vault:
 
     def copies(self) -> list[Path]:
         """The full copies, the oldest first."""
-        return sorted(path.parent for path in self.folder.glob("*/base.sealed"))
+        found = (path.parent for path in self.folder.glob("*/base.sealed"))
+        return sorted(path for path in found if not path.name.startswith("."))
 
 
 def _bound(name: str, number: int, is_last: bool) -> bytes:
@@ -153,8 +156,10 @@ def begin_archiving(data: Path, url: str) -> None:
         cursor.execute("SHOW archive_mode")
         if cursor.fetchone()[0] != "on":
             raise Broken("the server does not archive: restart it, then back up again.")
-        cursor.execute("ALTER SYSTEM SET archive_command = %s", [command])
-        cursor.execute("SELECT pg_reload_conf()")
+        cursor.execute("SHOW archive_command")
+        if cursor.fetchone()[0] != command:
+            cursor.execute("ALTER SYSTEM SET archive_command = %s", [command])
+            cursor.execute("SELECT pg_reload_conf()")
     connection.close()
 
 
@@ -184,21 +189,33 @@ def full_copy(vault: Vault, data: Path, url: str, extras: dict[str, Path]) -> Pa
     users go on working.
     """
     tools = embedded.programs(embedded.server_user())
-    began = datetime.now(UTC).strftime(STAMP)
-    target = vault.folder / began
-    with tempfile.TemporaryDirectory(dir=vault.folder, prefix=".making-") as draft:
+    door = (vault.folder / ".lock").open("w")
+    try:
+        fcntl.flock(door, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise Broken("another copy is being made") from None
+    for left in vault.folder.glob(".making-*"):  # of one that was killed
+        shutil.rmtree(left)
+    with (
+        door,
+        tempfile.TemporaryDirectory(dir=vault.folder, prefix=".making-") as draft,
+    ):
         base = Path(draft) / "base"
         _run(
             [tools / "pg_basebackup", "-d", url, "-D", base, "-X", "stream"]
             + ["--checkpoint=fast", "--manifest-checksums=SHA256"]
         )
+        # Named after its end: it is whole from then on, and not a moment earlier.
+        target = vault.folder / datetime.now(UTC).strftime(STAMP)
         _run([tools / "pg_verifybackup", base])
         whole = Path(draft) / "base.tar"
         with tarfile.open(whole, "w") as box:
             box.add(base, "postgres")
             for name, path in extras.items():
-                if path.exists():
-                    box.add(path, name)
+                for one in (path, *path.rglob("*")):
+                    with suppress(FileNotFoundError):  # files go while we read
+                        inner = Path(name) / one.relative_to(path)
+                        box.add(one, str(inner), recursive=False)
         sealed = Path(draft) / "base.sealed"
         vault.seal(whole, sealed)
         target.mkdir(mode=0o700)
@@ -222,14 +239,15 @@ def _run(command: list) -> None:
 
 
 def forget(vault: Vault) -> int:
-    """Delete full copies beyond the last three, and log that no copy needs; how many files."""
-    copies = vault.copies()
+    """Delete full copies of more than three days ago, but never the last three, and log
+    that no copy needs; how many files."""
+    limit = datetime.now(UTC) - timedelta(days=KEPT)
     gone = 0
-    for old in copies[:-KEPT]:
+    for old in (one for one in vault.copies()[:-KEPT] if _moment(one) <= limit):
         shutil.rmtree(old)
         gone += 1
-    if copies:
-        oldest = _moment(copies[-KEPT:][0])
+    if copies := vault.copies():
+        oldest = _moment(copies[0])
         for segment in (vault.folder / "wal").glob("*/*.sealed"):
             if datetime.fromtimestamp(segment.stat().st_mtime, UTC) < oldest:
                 segment.unlink()
@@ -289,7 +307,11 @@ def _recover(postgres: Path, log: Path, until: datetime | None) -> None:
     if until:
         lines.append(f"recovery_target_time = '{until.astimezone(UTC).isoformat()}'")
     auto = postgres / "postgresql.auto.conf"
-    auto.write_text(auto.read_text() + "\n".join(lines) + "\n")
+    ours = ("restore_command", "recovery_target", "archive_command")
+    kept = [  # not those of a restore that this copy itself came from
+        line for line in auto.read_text().splitlines() if not line.startswith(ours)
+    ]
+    auto.write_text("\n".join([*kept, *lines]) + "\n")
     (postgres / "recovery.signal").touch()
     for stale in ("postmaster.pid", "server.log"):
         (postgres / stale).unlink(missing_ok=True)

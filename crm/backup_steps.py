@@ -2,6 +2,8 @@
 somebody has run `make backup`."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 from django.conf import settings
@@ -48,7 +50,7 @@ def begin() -> None:
 
 
 def back_up() -> Path:
-    """A full copy of database and files; noted in the trail."""
+    """A full copy of database and files; noted in the trail. Broken while another is made."""
     extras = {"files": Path(settings.FILES_ROOT), "audit-heads.jsonl": head_file()}
     copy = backup.full_copy(vault(), Path(settings.DATA_DIR), _url(), extras)
     backup.forget(vault())
@@ -59,12 +61,21 @@ def back_up() -> Path:
 def ship_step(job: Job) -> bool:
     """Job, every minute: seal what the server has archived. Twice ships nothing twice."""
     if vault().copies():
+        begin()  # a restored server does not archive by itself
         job.result = {"shipped": ship()}
     return True
 
 
 def copy_step(job: Job) -> bool:
-    """Job, nightly: a full copy, once somebody has begun with backups."""
+    """Job, nightly: start a full copy, once somebody has begun with backups. It takes as
+    long as it takes, so it is a process of its own, beyond the limits of a worker."""
     if vault().copies():
-        job.result = {"copy": back_up().name}
+        command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "backup"]
+        subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
     return True

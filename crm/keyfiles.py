@@ -14,7 +14,10 @@ def secret(root: Path, name: str) -> str:
         path.parent.chmod(0o700)
         draft = path.with_suffix(f".{os.getpid()}")
         draft.touch(mode=0o600)
-        draft.write_text(secrets.token_hex(32))
+        with draft.open("w") as out:  # on the disk before anything is sealed with it
+            out.write(secrets.token_hex(32))
+            out.flush()
+            os.fsync(out.fileno())
         with suppress(FileExistsError):  # RACE: the first of two processes wins
             os.link(draft, path)
         draft.unlink()
@@ -38,6 +41,20 @@ def field_key_file(root: Path, key_id: int) -> Path:
     """The file of a field key."""
     name = FIRST_FIELD_KEY if key_id == 1 else f"{FIRST_FIELD_KEY}_{key_id}"
     return root / "keys" / name
+
+
+def retire_field_key(root: Path, key_id: int) -> None:
+    """Take a key out of use. Older backups are under it: a restore brings it back."""
+    path = field_key_file(root, key_id)
+    retired = path.parent / "retired"
+    retired.mkdir(mode=0o700, exist_ok=True)
+    path.rename(retired / path.name)
+
+
+def bring_back_retired(root: Path) -> None:
+    """All keys that an older copy may be sealed under, for a restored folder."""
+    for path in (root / "keys" / "retired").glob(f"{FIRST_FIELD_KEY}*"):
+        path.rename(path.parent.parent / path.name)
 
 
 def old_secret_keys(root: Path) -> list[str]:

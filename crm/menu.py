@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from crm.access.capabilities import may
+from crm.access.roles import CAPABILITIES, Role
 
 
 @cache
@@ -50,6 +51,42 @@ GROUPS: tuple[tuple[Any, tuple[MenuEntry, ...]], ...] = (
             MenuEntry(_("Claims"), "complaints:claims", "banknote", "claim.view"),
             MenuEntry(_("Items at risk"), "quality:risks", "hourglass", "risk.view"),
             MenuEntry(_("Incidents"), "risk:incidents", "siren", "incident.declare"),
+            MenuEntry(_("Imports"), "transfer:list", "file-up", "transfer.import"),
+        ),
+    ),
+    (
+        pgettext_lazy("menu", "Figures and assessment"),
+        (
+            MenuEntry(
+                _("KPI board"), "dashboards:board", "layout-dashboard", "kpi.view"
+            ),
+            MenuEntry(
+                pgettext_lazy("menu", "Figures"),
+                "dashboards:figures",
+                "chart-column",
+                "kpi.view",
+            ),
+            MenuEntry(
+                _("Work orders in figures"),
+                "complaints:report",
+                "chart-column",
+                "report.view",
+            ),
+            MenuEntry(
+                _("Bulletins"), "dashboards:bulletins", "newspaper", "bulletin.read"
+            ),
+            MenuEntry(
+                _("Combined assessment"), "dashboards:combined", "trophy", "kpi.target"
+            ),
+            MenuEntry(
+                _("Assessment"), "dashboards:assessments", "scale", "assessment.view"
+            ),
+            MenuEntry(
+                _("My assessment"),
+                "dashboards:assessment_mine",
+                "gavel",
+                "assessment.mine",
+            ),
         ),
     ),
     (
@@ -198,41 +235,6 @@ GROUPS: tuple[tuple[Any, tuple[MenuEntry, ...]], ...] = (
         ),
     ),
     (
-        pgettext_lazy("menu", "Figures and assessment"),
-        (
-            MenuEntry(
-                _("KPI board"), "dashboards:board", "layout-dashboard", "kpi.view"
-            ),
-            MenuEntry(
-                pgettext_lazy("menu", "Figures"),
-                "dashboards:figures",
-                "chart-column",
-                "kpi.view",
-            ),
-            MenuEntry(
-                _("Work orders in figures"),
-                "complaints:report",
-                "chart-column",
-                "report.view",
-            ),
-            MenuEntry(
-                _("Bulletins"), "dashboards:bulletins", "newspaper", "bulletin.read"
-            ),
-            MenuEntry(
-                _("Combined assessment"), "dashboards:combined", "trophy", "kpi.target"
-            ),
-            MenuEntry(
-                _("Assessment"), "dashboards:assessments", "scale", "assessment.view"
-            ),
-            MenuEntry(
-                _("My assessment"),
-                "dashboards:assessment_mine",
-                "gavel",
-                "assessment.mine",
-            ),
-        ),
-    ),
-    (
         pgettext_lazy("menu", "The house"),
         (
             MenuEntry(
@@ -275,7 +277,6 @@ GROUPS: tuple[tuple[Any, tuple[MenuEntry, ...]], ...] = (
             MenuEntry(
                 _("Shifts and absences"), "access:duty", "calendar-clock", "duty.edit"
             ),
-            MenuEntry(_("Imports"), "transfer:list", "file-up", "transfer.import"),
             MenuEntry(_("Users"), "access:users", "user-cog", "user.manage"),
             MenuEntry(_("Offices"), "access:offices", "network", "office.manage"),
             MenuEntry(
@@ -307,5 +308,7 @@ def groups_of(user: Any) -> list[tuple[Any, tuple[MenuEntry, ...]]]:
 
 
 def first_of(user: Any) -> MenuEntry | None:
-    """Where somebody lands."""
-    return next((entry for entry in MENU if may(user, entry.capability)), None)
+    """Where somebody lands: their own work before what everybody may open."""
+    own = [entry for entry in MENU if may(user, entry.capability)]
+    special = [one for one in own if CAPABILITIES[one.capability] != set(Role)]
+    return next(iter(special or own), None)

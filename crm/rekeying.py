@@ -64,7 +64,8 @@ def counts() -> dict[int, int]:
 def sealed_files() -> Iterator[tuple[Path, str]]:
     for folder, bound in FILES:
         for path in (Path(settings.FILES_ROOT) / folder).rglob("*"):
-            if path.is_file() and path.stat().st_size:
+            is_draft = path.name.startswith(".")
+            if path.is_file() and path.stat().st_size and not is_draft:
                 yield path, bound
 
 
@@ -156,16 +157,21 @@ def _rekey_files(newest: int) -> int:
         if data[0] == newest:
             continue
         draft = path.with_name(f".{path.name}.rekey")
+        draft.touch(mode=0o600)
         draft.write_bytes(
             fields.encrypt_bytes(fields.decrypt_bytes(data, bound), bound)
         )
+        if not path.exists():  # it has expired meanwhile
+            draft.unlink()
+            continue
         draft.replace(path)
         done += 1
     return done
 
 
 def forget(key_id: int) -> None:
-    """Remove an old key. Refused("keys.used") while a value or file is under it,
+    """Take an old key out of use; backups may need it: it lies in keys/retired.
+    Refused("keys.used") while a value or file is under it,
     ("keys.newest") for the one that seals."""
     if key_id == max(fields.keys()):
         raise Refused("keys.newest", "This key seals what is written now.")
@@ -173,5 +179,5 @@ def forget(key_id: int) -> None:
     if left:
         raise Refused("keys.used", f"{left} values are under this key still.")
     if settings.FIELD_KEYS_ROOT is not None:
-        keyfiles.field_key_file(settings.FIELD_KEYS_ROOT, key_id).unlink()
+        keyfiles.retire_field_key(settings.FIELD_KEYS_ROOT, key_id)
     audit.record(None, "keys.forgotten", details={"key": key_id})

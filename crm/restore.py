@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 
 from crm import backup, embedded
+from crm.keyfiles import bring_back_retired
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -44,6 +45,7 @@ def lay_out(asked: argparse.Namespace) -> Path:
     if keys.resolve() != target / "keys":
         shutil.copytree(keys, target / "keys", dirs_exist_ok=True)
         (target / "keys").chmod(0o700)
+        bring_back_retired(target)
     folder = asked.vault or Path(os.environ.get("BACKUP_DIR") or here / "backups")
     return backup.restore(backup.Vault.of(target, folder), target, until=until)
 
@@ -68,6 +70,10 @@ def main() -> int:
         return 2
     sys.stderr.write(f"restore: laid out from {copy.name}; the server plays its log\n")
     code = prove(asked.to.resolve())
+    sys.stderr.write(
+        f"restore: run `DATA_DIR={asked.to} make backup`: a restored place is not "
+        "backed up before.\n"
+    )
     if code:
         sys.stderr.write(json.dumps({"proved": False}) + "\n")
     return code

@@ -8,6 +8,7 @@ hides at least six digits.
 import re
 import unicodedata
 from functools import lru_cache
+from typing import Any
 
 import phonenumbers
 from opencc import OpenCC
@@ -176,3 +177,14 @@ def company_core(name: str) -> str:
     folded = re.sub(r"[()（）].*?[()（）]", "", fold(name))
     core = COMPANY_TAILS.sub("", PLACES.sub("", folded))
     return core or folded
+
+
+def number_of(typed: str, otherwise: Any = None) -> Any:
+    """A whole number as an address or a hidden field carries it; else `otherwise`."""
+    is_number = typed.isascii() and typed.isdecimal() and len(typed) < 19
+    return int(typed) if is_number else otherwise
+
+
+def words_of(typed: str, most: int) -> str:
+    """A line that somebody typed, as the database can keep it."""
+    return typed.replace("\0", "").strip()[:most]

@@ -622,6 +622,7 @@ def things(cast, where, owner, agent) -> dict:
         "questionnaire": {"pk": asked.version.questionnaire_id},
         "survey_member": {"pk": asked.members.first().pk},
         "improvement_step": {"pk": better.pk, "what": "do"},
+        "api_improvement": {"pk": better.pk},
         "handover": {"pk": handover.pk},
         "item": {"waybill": make.item(where)},
         "api_item": {"pk": make.item(where)},

@@ -3,6 +3,7 @@ object of each kind, for tests/routes.py."""
 
 from django.utils.timezone import localdate, now
 
+from crm.access.roles import Role
 from crm.library.models import Document, Edition, Reading
 from crm.programmes.models import (
     Programme,
@@ -21,8 +22,40 @@ def routes(Route) -> dict:  # noqa: N803 - the class of tests/routes.py
         "library:document_new": Route("library.write"),
         "library:document": Route("library.read", of="paper"),
         "library:document_edit": Route("library.write", of="paper"),
-        "library:document_act": Route("library.write", "post", "paper"),
+        "library:document_act": Route("library.write", "post", "paper", is_lost=True),
         "library:confirm": Route("library.read", "post", "paper"),
+        "api-document-list": Route("library.read"),
+        "api-document-detail": Route("library.read", of="paper"),
+        "api-document-read": Route("library.read", "post", "paper"),
+        "api-programme-list": Route("programme.see"),
+        "api-programme-detail": Route("programme.see", of="programme"),
+        "api-programme-ranking": Route("programme.see", of="programme"),
+        "api-walk-list": Route("programme.see"),
+        "api-walk-detail": Route("programme.see", of="walk", rows_for="supervisor"),
+        "api-staff-event-list": Route("programme.see"),
+        "api-staff-event-detail": Route("programme.see", of="staff_event"),
+        "api-unit-request-list": Route("unit.ask"),
+        "api-unit-request-detail": Route("unit.ask", of="unit_request"),
+        "api-unit-report-list": Route("unit.ask"),
+        "api-unit-report-detail": Route("unit.ask", of="report"),
+        "api-risk-list": Route("risk.see"),
+        "api-risk-detail": Route("risk.see", of="risk_kept"),
+        "api-incident-list": Route("incident.declare"),
+        "api-incident-detail": Route(
+            "incident.declare", of="incident", rows_for="supervisor"
+        ),
+        "api-improvement-list": Route("improvement.see"),
+        "api-improvement-detail": Route(
+            "improvement.see", of="api_improvement", rows_for="supervisor"
+        ),
+        "api-bulletin-list": Route("bulletin.read"),
+        "api-bulletin-detail": Route(
+            "bulletin.read", of="bulletin", rows_for="supervisor"
+        ),
+        "api-assessment-list": Route("assessment.view"),
+        "api-assessment-detail": Route(
+            "assessment.view", of="assessment", rows_for="supervisor"
+        ),
         "dashboards:combined": Route("kpi.target"),
         "dashboards:weights": Route("kpi.target"),
         "dashboards:kpi_improve": Route("improvement.manage", rows_for="supervisor"),
@@ -44,6 +77,7 @@ def routes(Route) -> dict:  # noqa: N803 - the class of tests/routes.py
         ),
         "programmes:programmes": Route("programme.see"),
         "programmes:programme": Route("programme.see", of="programme"),
+        "programmes:programme_edit": Route("programme.manage", of="programme"),
         "programmes:programme_act": Route("programme.see", "post", "act", "nobody"),
         "programmes:programme_add": Route("programme.manage", "post", "add"),
         "programmes:walk_new": Route("programme.see", of="programme"),
@@ -86,12 +120,15 @@ def paper(office, by, issuer, **facts) -> Document:
 
 def things(cast, where, boss, other) -> dict:
     made = paper(where, boss, other)
-    Reading.objects.create(
-        edition=made.current,
-        user=boss,
-        office=where,
-        asked_at=now(),
-        due_on=localdate(),
+    Reading.objects.bulk_create(
+        Reading(
+            edition=made.current,
+            user=user,
+            office=where,
+            asked_at=now(),
+            due_on=localdate(),
+        )
+        for user in {cast.of_role(role) for role in Role.values} | {boss}
     )
     return {
         "paper": {"pk": made.pk},
@@ -211,7 +248,7 @@ MISSING = {
     **dict.fromkeys(
         (
             *("paper", "programme", "walk", "staff_event", "unit_request", "report"),
-            *("report_duty", "risk_kept", "emergency", "incident"),
+            *("report_duty", "risk_kept", "emergency", "incident", "api_improvement"),
         ),
         NONE,
     ),

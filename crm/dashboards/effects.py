@@ -52,10 +52,10 @@ def improve(
 
 def effect_step(job: Job) -> bool:
     """Job, nightly: note the figure after each improvement that is done. Twice notes the
-    same; what is judged stays as it was."""
-    waiting = Improvement.objects.filter(
-        done_at__isnull=False, kpi_after=None, is_effective=None
-    ).exclude(kpi="")
+    same."""
+    waiting = Improvement.objects.filter(done_at__isnull=False, kpi_after=None).exclude(
+        kpi=""
+    )
     noted = 0
     for row in waiting:
         after = span_of(Kind.MONTH, localdate(row.done_at)).following

@@ -67,7 +67,9 @@ def _benchmarks(
     if request.method != "POST":
         rows = {span: known.get((office.pk, span)) for span in spans}
         return {
-            span: row.benchmark for span, row in rows.items() if row and row.benchmark
+            span: row.benchmark
+            for span, row in rows.items()
+            if row and row.benchmark is not None
         }, {}
     found, wrong = _typed(request, {span: f"b-{span.first}" for span in spans})
     for span in found:

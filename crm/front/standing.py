@@ -134,20 +134,17 @@ class Mover:
 
 @dataclass(frozen=True)
 class Standing:
-    """An office's last whole month: the main figures, those that miss their target, and who
-    below has moved most."""
+    """An office's last whole month: the main figures, and those that miss their target."""
 
     cells: list[Cell]
     missed: list[Cell]
-    movers: list[Mover]
     read: boards.Read
 
 
 def standing_of(office: Office) -> Standing:
     """Of the last month. The caller supervises the office: nothing is hidden.
 
-    Cost: six queries for the figures of a month that is final, two more for each of the
-    main figures.
+    Cost: six queries for the figures of a month that is final.
     """
     span = last_ended(Kind.MONTH, localdate())
     cells, read = boards.board(office, span, only_aggregates=False)
@@ -158,11 +155,12 @@ def standing_of(office: Office) -> Standing:
         if name in by_name and by_name[name].value is not None
     ]
     missed = [cell for cell in cells if cell.is_met is False]
-    return Standing(main, missed[:12], movers_of(office, main), read)
+    return Standing(main, missed[:12], read)
 
 
 def movers_of(office: Office, cells: list[Cell]) -> list[Mover]:
-    """Who below has gained or lost most places since the month before."""
+    """Who below has gained or lost most places since the month before. Three queries a
+    figure."""
     span = last_ended(Kind.MONTH, localdate())
     found = [
         Mover(cell.kpi, line)

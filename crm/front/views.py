@@ -30,12 +30,14 @@ def front(request: AuthedRequest) -> HttpResponse:
     """What is late now, how we stand against target, who moved most."""
     office, offices = _office(request)
     span = last_ended(Kind.MONTH, localdate())
+    found = standing.standing_of(office)
     context = {
         "office": office,
         "offices": offices,
         "span": span,
         "tiles": standing.tiles_of(request.user),
-        "standing": standing.standing_of(office),
+        "standing": found,
+        "movers": standing.movers_of(office, found.cells),
         "address": address(office, span),
         "at": localtime(),
     }

@@ -1,8 +1,10 @@
 """Forms of documents and their promises."""
 
+from datetime import date
 from typing import Any
 
 from django import forms
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -13,6 +15,7 @@ from crm.access.scoping import offices_of
 from crm.library.models import Document, Edition, Promise
 
 LINES = 5  # empty lines for promises
+YEARS = [MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2100, 12, 31))]
 DATE = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
 
 
@@ -31,12 +34,19 @@ class DocumentForm(forms.ModelForm):
 
     def __init__(self, *args: Any, by: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            del self.fields["office"]
+            return
         offices = offices_of(by, "supervisor")
         self.fields["office"].queryset = offices  # type: ignore[attr-defined]
         self.fields["office"].initial = offices.first()
 
 
 class EditionForm(forms.ModelForm):
+    effective_on = forms.DateField(
+        label=gettext_lazy("In force from"), widget=DATE, validators=YEARS
+    )
+
     class Meta:
         model = Edition
         fields = ["text", "change", "effective_on"]

@@ -98,9 +98,33 @@ def save_draft(
 
 
 @transaction.atomic
+def save_facts(document: Document, *, by: User) -> Document:
+    """Title, kind, whom it concerns: corrected; who is new among them is asked."""
+    _locked(document)
+    require(by, "library.write", document.office)
+    document.save(update_fields=["title", "kind", "slot", "roles", "is_signed"])
+    if document.current:
+        document.current.document = document
+        ask(document.current)
+    audit.record(by, "document.facts", document, office=document.office)
+    return document
+
+
+@transaction.atomic
+def drop(document: Document, *, by: User) -> None:
+    """Throw away what was never issued. Refused("document.issued")."""
+    row = _locked(document)
+    require(by, "library.write", row.office)
+    if row.editions.exclude(state=State.DRAFT).exists():
+        raise Refused("document.issued", _("It was issued: withdraw it."))
+    audit.record(by, "document.dropped", row, office=row.office)
+    row.delete()
+
+
+@transaction.atomic
 def issue(edition: Edition, *, by: User, version: int) -> Edition:
     """Another than who wrote it last puts it in force; everybody concerned is asked to
-    read it. Refused("edition.same", "edition.changed", "edition.promises", "edition.day").
+    read it. Refused("edition.same", "edition.changed", "edition.promises").
     Twice is once."""
     document = _locked(edition.document)
     require(by, "library.write", document.office)
@@ -108,6 +132,7 @@ def issue(edition: Edition, *, by: User, version: int) -> Edition:
     if row.state != State.DRAFT:
         return row
     _check(row, by, version)
+    row.effective_on = max(row.effective_on, localdate())  # it was written days ago
     Edition.objects.filter(document=document, state=State.ISSUED).update(
         state=State.REPLACED, replaced_on=row.effective_on
     )
@@ -129,8 +154,6 @@ def _check(row: Edition, by: User, version: int) -> None:
     if row.version != version:
         message = _("It was changed since you opened it: read it again.")
         raise Refused("edition.changed", message)
-    if row.effective_on < localdate():
-        raise Refused("edition.day", _("It cannot hold from a day that is past."))
     is_promise = row.document.kind == Document.Kind.PROMISE
     if is_promise and not row.promises.exists():
         raise Refused("edition.promises", _("Write at least one promise."))
@@ -198,9 +221,12 @@ def _tell(user: User, subject: str, edition: Edition, what: str) -> None:
 
 
 @transaction.atomic
-def confirm(document: Document, *, by: User) -> Reading:
-    """One has read the edition in force. Refused("reading.none") for who was not asked.
-    Twice is once."""
+def confirm(document: Document, *, by: User, number: int | None = None) -> Reading:
+    """One has read the edition in force. Refused("reading.none") for who was not asked,
+    ("reading.edition") when another than `number` is in force by now. Twice is once."""
+    if number is not None and document.current and document.current.number != number:
+        message = _("There is a newer edition: read that one.")
+        raise Refused("reading.edition", message)
     row = (
         Reading.objects.select_for_update(of=("self",))
         .filter(edition__document=document, edition=document.current, user=by)

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.db.models import Exists, OuterRef
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
@@ -22,6 +22,7 @@ from crm.library.forms import (
     promises_of,
 )
 from crm.library.models import Document, Edition, Reading
+from crm.text import number_of
 
 State = Edition.State
 MOST = 300
@@ -128,9 +129,10 @@ def document_edit(request: AuthedRequest, pk: int) -> HttpResponse:
     draft, known = services.draft_of(row)
     sent = request.POST or None
     version = draft.version
+    form = DocumentForm(sent, instance=row, by=request.user)
     text = EditionForm(sent, instance=draft, prefix="text")
     lines = PromiseFormSet(sent, initial=None if sent else known, prefix="promise")
-    if sent and all([text.is_valid(), lines.is_valid()]):
+    if sent and all([form.is_valid(), text.is_valid(), lines.is_valid()]):
         typed = sent.get("version", "")
         try:
             kept = services.save_draft(
@@ -138,13 +140,14 @@ def document_edit(request: AuthedRequest, pk: int) -> HttpResponse:
                 by=request.user,
                 facts=text.cleaned_data,
                 promises=promises_of(lines),
-                version=int(typed) if typed.isdecimal() else -1,
+                version=number_of(typed, -1),
             )
+            services.save_facts(row, by=request.user)
             messages.success(request, _("Saved."))
             return redirect(f"{row.get_absolute_url()}?edition={kept.number}")
         except Refused as refusal:
             text.add_error(None, str(refusal))
-    return _form_page(request, row, None, text, lines, version)
+    return _form_page(request, row, form, text, lines, version)
 
 
 def _form_page(
@@ -182,12 +185,17 @@ def document_act(request: AuthedRequest, pk: int) -> HttpResponse:
             services.issue(
                 draft,
                 by=request.user,
-                version=int(typed) if typed.isdecimal() else -1,
+                version=number_of(typed, -1),
             )
             messages.success(request, _("It is issued."))
-        else:
+        elif request.POST.get("act") == "drop":
+            services.drop(row, by=request.user)
+            return redirect("library:documents")
+        elif request.POST.get("act") == "withdraw":
             services.withdraw(row, by=request.user)
             messages.success(request, _("It holds no longer."))
+        else:
+            raise Http404
     except Refused as refusal:
         messages.error(request, str(refusal))
     return redirect(row)
@@ -199,7 +207,8 @@ def confirm(request: AuthedRequest, pk: int) -> HttpResponse:
     """One has read it."""
     row = _document(request, pk)
     try:
-        services.confirm(row, by=request.user)
+        typed = number_of(request.POST.get("edition", ""))
+        services.confirm(row, by=request.user, number=typed)
         messages.success(request, _("Thank you: it is noted."))
     except Refused as refusal:
         messages.error(request, str(refusal))

@@ -45,11 +45,12 @@ class ProgrammeForm(forms.ModelForm):
         fields = ["office", "kind", "title", "text", "first", "last"]
         widgets = {"text": forms.Textarea(attrs={"rows": 8})}
 
-    def __init__(self, data: Any, *, by: User) -> None:
+    def __init__(
+        self, data: Any, *, by: User, instance: Programme | None = None
+    ) -> None:
         year = localdate().year  # R-KPI-48: March to December
-        super().__init__(
-            data, initial={"first": date(year, 3, 1), "last": date(year, 12, 31)}
-        )
+        usual = {"first": date(year, 3, 1), "last": date(year, 12, 31)}
+        super().__init__(data, instance=instance, initial=None if instance else usual)
         offices = offices_of(by, "supervisor")
         self.fields["office"].queryset = offices  # type: ignore[attr-defined]
         self.fields["office"].initial = offices.first()
@@ -75,7 +76,7 @@ class TextForm(forms.Form):
     text = forms.CharField(
         label=gettext_lazy("Text"),
         min_length=2,
-        max_length=10_000,
+        max_length=20_000,
         widget=forms.Textarea(attrs={"rows": 5}),
     )
 
@@ -105,7 +106,9 @@ class FoundForm(forms.Form):
     )
 
 
-FoundFormSet = forms.formset_factory(FoundForm, extra=FOUND_LINES, max_num=30)
+FoundFormSet = forms.formset_factory(
+    FoundForm, extra=FOUND_LINES, max_num=30, validate_max=True
+)
 
 
 class EventForm(forms.ModelForm):
@@ -133,13 +136,7 @@ class EventForm(forms.ModelForm):
 class PartForm(forms.ModelForm):
     took_part = forms.NullBooleanField(
         label=gettext_lazy("Took part"),
-        widget=forms.Select(
-            choices=[
-                ("", "—"),
-                ("true", gettext_lazy("yes")),
-                ("false", gettext_lazy("no")),
-            ]
-        ),
+        widget=forms.NullBooleanSelect,
     )
 
     class Meta:

@@ -7,6 +7,7 @@ Sources: R-KPI-31, 57…61, 64; R-ORG-34, 51.
 from collections.abc import Iterable
 from datetime import date
 
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.utils.timezone import localdate, now
 from django.utils.translation import gettext as _
@@ -69,6 +70,27 @@ def _locked(programme: Programme, *states: str) -> Programme:
     if row.state not in states:
         raise Refused("programme.state", _("The programme is not at this step."))
     return row
+
+
+@transaction.atomic
+def edit(programme: Programme, *, by: User) -> Programme:
+    """Change a draft: then who changed it is its writer, and another issues it."""
+    row = _locked(programme, State.DRAFT)
+    require(by, "programme.manage", row.office)
+    require(by, "programme.manage", programme.office)
+    programme.made_by = by
+    programme.save()
+    audit.record(by, "programme.edited", programme, office=programme.office)
+    return programme
+
+
+@transaction.atomic
+def drop(programme: Programme, *, by: User) -> None:
+    """Throw a draft away."""
+    row = _locked(programme, State.DRAFT)
+    require(by, "programme.manage", row.office)
+    audit.record(by, "programme.dropped", row, office=row.office)
+    row.delete()
 
 
 @transaction.atomic
@@ -169,7 +191,8 @@ def _adoption(adoption: Adoption) -> Adoption:
 def file_plan(adoption: Adoption, *, by: User, text: str) -> Adoption:
     """A branch files its plan, or the adjusted one."""
     row = _adoption(adoption)
-    require(by, "programme.manage", row.office)
+    if not any(post.office_id == row.office_id for post in by.posts(Role.SUPERVISOR)):
+        raise PermissionDenied("programme.manage")
     row.text, row.state, row.demand = text, Taken.FILED, ""
     row.filed_by, row.filed_at = by, now()
     row.save()
@@ -183,7 +206,9 @@ def answer_plan(adoption: Adoption, *, by: User, demand: str = "") -> Adoption:
     Refused("adoption.state") when none is filed."""
     row = _adoption(adoption)
     require(by, "programme.manage", row.programme.office)
-    if row.state != Taken.FILED:
+    if by.pk == row.filed_by_id:
+        raise Refused("adoption.same", _("Whoever filed a plan does not answer it."))
+    if row.state != Taken.FILED and not (demand and row.state == Taken.AGREED):
         raise Refused("adoption.state", _("There is no plan to answer."))
     row.state, row.demand = (Taken.RETURNED if demand else Taken.AGREED), demand
     row.save(update_fields=["state", "demand"])

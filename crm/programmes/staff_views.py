@@ -13,9 +13,10 @@ from crm.errors import Refused
 from crm.programmes import staff
 from crm.programmes.forms import AwardForm, EventForm, PartFormSet
 from crm.programmes.models import Award, StaffEvent, TakingPart
+from crm.text import number_of
 from crm.web import keyset_page
 
-MOST = 500  # people on one page
+MOST = 100  # people on one page
 
 
 @needs("programme.see")
@@ -71,7 +72,9 @@ def event(request: AuthedRequest, pk: int) -> HttpResponse:
     row = get_object_or_404(rows, pk=pk)
     seen = row.parts.visible_to(request.user).select_related("user", "office")
     # SECURITY: noted by the supervisors of the people, whoever announced it.
-    mine = row.parts.filter(subtree(request.user, "supervisor")).order_by("pk")
+    after = number_of(request.GET.get("after", ""), 0)
+    mine = row.parts.filter(subtree(request.user, "supervisor"), pk__gt=after)
+    mine = mine.order_by("pk")
     sent = request.POST if request.method == "POST" else None
     may_note = row.held_on <= localdate() and mine.exists()
     forms = PartFormSet(sent, queryset=mine[:MOST]) if may_note else None
@@ -89,7 +92,7 @@ def event(request: AuthedRequest, pk: int) -> HttpResponse:
             messages.success(request, _("Saved."))
         except Refused as refusal:
             messages.error(request, str(refusal))
-        return redirect(row)
+        return redirect(request.get_full_path())
     people = dict(
         TakingPart.objects.filter(pk__in=mine[:MOST].values("pk")).values_list(
             "pk", "user__full_name"
@@ -100,6 +103,7 @@ def event(request: AuthedRequest, pk: int) -> HttpResponse:
     context = {
         "event": row,
         "forms": forms,
+        "next": max(people, default=0) if mine[MOST:].exists() else 0,
         "own": row.parts.filter(user=request.user).first(),
         "summary": staff.summary(row, seen),
         "best": seen.exclude(score=None).order_by("-score", "pk")[:10],

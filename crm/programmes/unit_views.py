@@ -173,14 +173,18 @@ def report(request: AuthedRequest, pk: int) -> HttpResponse:
     """One report: filed here, commented here. What was typed stays when it is refused."""
     row = _report(request, pk)
     user = request.user
-    may_file = may(user, "unit.ask", row.duty.office) and not row.commented_by_id
+    is_ours = any(post.office_id == row.duty.office_id for post in user.postings_now)
+    may_file = is_ours and may(user, "unit.ask", row.duty.office)
+    may_file = may_file and not row.commented_by_id
     may_comment = row.filed_at and may(user, "report.manage", row.duty.reader)
     sent = request.POST if request.method == "POST" else None
-    form = TextForm(sent, initial={"text": row.text if may_file else row.comment})
+    is_comment = "comment" in sent if sent is not None else not may_file
+    start = row.comment if is_comment else row.text
+    form = TextForm(sent, initial={"text": start})
     if sent is not None and form.is_valid():
         text = form.cleaned_data["text"]
         try:
-            if "comment" in sent:
+            if is_comment:
                 units.comment(row, by=user, words=text[:1000])
             else:
                 units.file(row, by=user, text=text)

@@ -116,7 +116,7 @@ def ask_again(row: UnitRequest, *, by: User, words: str) -> UnitRequest:
     what was answered stays in the text."""
     row = _locked(row, State.ANSWERED)
     require(by, "unit.ask", row.asking)
-    row.text = f"{row.text}\n\n— {row.reply}\n\n{words}"[-4000:]
+    row.text = f"{words}\n\n— {row.reply}\n\n{row.text}"[:4000]
     row.state, row.reply, row.replied_by, row.replied_at = State.OPEN, "", None, None
     row.taken_by = None
     row.due_at = add_working_time(calendar_of(row.asked), now(), row.hours * 60).at

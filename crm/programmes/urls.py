@@ -10,6 +10,7 @@ urlpatterns = [
     path("<int:pk>/", views.programme, name="programme"),
     path("<int:pk>/act/<str:act>/", views.programme_act, name="programme_act"),
     path("<int:pk>/add/<str:what>/", views.programme_add, name="programme_add"),
+    path("<int:pk>/edit/", views.programme_edit, name="programme_edit"),
     path("<int:pk>/walk/", walk_views.walk_new, name="walk_new"),
     path("staff/", staff_views.events, name="events"),
     path("staff/<int:pk>/", staff_views.event, name="event"),

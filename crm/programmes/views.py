@@ -16,6 +16,7 @@ from crm.errors import Refused
 from crm.programmes import services, walking
 from crm.programmes.forms import DemandForm, ProgrammeForm, StepForm, TextForm
 from crm.programmes.models import Adoption, Finding, Programme, Walk
+from crm.text import number_of
 from crm.web import keyset_page
 
 MOST = 200
@@ -119,27 +120,28 @@ def _text(sent: QueryDict) -> str:
 
 
 def _adoption(request: AuthedRequest, row: Programme) -> Adoption:
-    typed = request.POST.get("adoption", "")
+    typed = number_of(request.POST.get("adoption", ""), 0)
     rows = row.adoptions.visible_to(request.user)
-    return get_object_or_404(rows, pk=typed if typed.isdecimal() else 0)
+    return get_object_or_404(rows, pk=typed)
 
 
 def _step(request: AuthedRequest, row: Programme) -> None:
-    typed = request.POST.get("step", "")
-    step = get_object_or_404(row.steps, pk=typed if typed.isdecimal() else 0)
+    typed = number_of(request.POST.get("step", ""), 0)
+    step = get_object_or_404(row.steps, pk=typed)
     services.step_done(step, by=request.user)
 
 
 def _demand_closed(request: AuthedRequest, row: Programme) -> None:
     require(request.user, "programme.manage", row.office)
-    typed = request.POST.get("demand", "")
-    rows = row.demands.filter(pk=typed if typed.isdecimal() else 0)
+    typed = number_of(request.POST.get("demand", ""), 0)
+    rows = row.demands.filter(pk=typed)
     rows.update(is_open=False)
 
 
 Act = Callable[[AuthedRequest, Programme], Any]
 ACTS: dict[str, Act] = {
     "issue": lambda request, row: services.issue(row, by=request.user),
+    "drop": lambda request, row: services.drop(row, by=request.user),
     "revise": lambda request, row: services.revise(
         row, by=request.user, text=_text(request.POST)
     ),
@@ -160,6 +162,26 @@ ACTS: dict[str, Act] = {
 }
 
 
+@needs("programme.manage")
+def programme_edit(request: AuthedRequest, pk: int) -> HttpResponse:
+    """Change a draft."""
+    row = programme_of(request, pk)
+    if row.state != Programme.State.DRAFT:
+        return redirect(row)
+    sent = request.POST if request.method == "POST" else None
+    form = ProgrammeForm(sent, by=request.user, instance=row)
+    if sent is not None and form.is_valid():
+        try:
+            services.edit(form.save(commit=False), by=request.user)
+            messages.success(request, _("Saved."))
+            return redirect(row)
+        except Refused as refusal:
+            form.add_error(None, str(refusal))
+    status = 422 if form.errors else 200
+    context = {"form": form, "programme": row}
+    return render(request, "programmes/edit.html", context, status=status)
+
+
 @require_POST
 @needs("programme.see")
 def programme_act(request: AuthedRequest, pk: int, act: str) -> HttpResponse:
@@ -170,6 +192,8 @@ def programme_act(request: AuthedRequest, pk: int, act: str) -> HttpResponse:
     try:
         ACTS[act](request, row)
         messages.success(request, _("Done."))
+        if act == "drop":
+            return redirect("programmes:programmes")
     except Refused as refusal:
         messages.error(request, str(refusal))
     return redirect(row)

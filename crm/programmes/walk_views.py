@@ -16,6 +16,7 @@ from crm.programmes import walking
 from crm.programmes.forms import FoundFormSet, WalkForm
 from crm.programmes.models import Finding, Walk
 from crm.programmes.views import programme_of
+from crm.text import number_of, words_of
 from delivery.quality.inspection_forms import MendForm, owners_of
 
 
@@ -86,15 +87,15 @@ def walk(request: AuthedRequest, pk: int) -> HttpResponse:
 
 
 def _reply(request: AuthedRequest, row: Walk) -> None:
-    words = request.POST.get("words", "").strip()[:300]
+    words = words_of(request.POST.get("words", ""), 300)
     agrees = request.POST.get("agrees") == "yes"
     walking.reply(row, by=request.user, agrees=agrees, words=words)
 
 
 def _judge(request: AuthedRequest, row: Walk) -> None:
-    typed = request.POST.get("finding", "")
-    found = get_object_or_404(row.findings, pk=typed if typed.isdecimal() else 0)
-    words = request.POST.get("words", "").strip()[:300]
+    typed = number_of(request.POST.get("finding", ""), 0)
+    found = get_object_or_404(row.findings, pk=typed)
+    words = words_of(request.POST.get("words", ""), 300)
     walking.judge(
         found,
         by=request.user,

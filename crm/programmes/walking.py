@@ -59,7 +59,7 @@ def book(walk: Walk, *, by: User) -> Walk:
     if not programme.office.contains(walk.office):
         raise Refused("walk.where", _("The programme does not cover this office."))
     same = Walk.objects.filter(demand=demand, user=by, office=walk.office, on=walk.on)
-    if same.exists():
+    if same.exclude(state=State.DECLINED).exists():
         raise Refused("walk.again", _("You have this walk on that day already."))
     walk.user = by
     walk.state = State.BOOKED if walk.mode == Mode.TOGETHER else State.AGREED
@@ -117,6 +117,8 @@ def finish(walk: Walk, *, by: User, found: Iterable[tuple[str, str]]) -> Walk:
     row = _locked(walk, State.AGREED)
     if by.pk != row.user_id:
         raise PermissionDenied("walk.do")
+    if row.demand.programme.state != Programme.State.ISSUED:
+        raise Refused("walk.closed", _("This is not walked any more."))
     if row.on > localdate():
         raise Refused("walk.early", _("The day of this walk has not come."))
     Finding.objects.bulk_create(

@@ -16,9 +16,14 @@ from crm.errors import Refused
 from crm.risk import services
 from crm.risk.forms import IncidentForm
 from crm.risk.models import Incident
+from crm.text import number_of, words_of
 from crm.web import keyset_page
 
-FIELDS = {"incident.future": "noticed_at", "incident.leader": "leader"}
+FIELDS = {
+    "incident.plan": "plan",
+    "incident.future": "noticed_at",
+    "incident.leader": "leader",
+}
 
 
 @needs("incident.declare")
@@ -82,15 +87,15 @@ def incident(request: AuthedRequest, pk: int) -> HttpResponse:
 
 
 def _words(request: AuthedRequest, most: int) -> str:
-    words = request.POST.get("words", "").strip()[:most]
+    words = words_of(request.POST.get("words", ""), most)
     if len(words) < 2:
         raise Refused("words", _("Write a few words."))
     return words
 
 
 def _told(request: AuthedRequest, row: Incident) -> None:
-    typed = request.POST.get("duty", "")
-    duty = get_object_or_404(row.duties, pk=typed if typed.isdecimal() else 0)
+    typed = number_of(request.POST.get("duty", ""), 0)
+    duty = get_object_or_404(row.duties, pk=typed)
     services.told(duty, by=request.user, how=_words(request, 200))
 
 

@@ -160,8 +160,8 @@ class Drill(models.Model):
 
 class IncidentQuerySet(ScopedQuerySet):
     def rule(self, user: User) -> Q:
-        """Those here and above, so that everybody in it knows; below, who supervises."""
-        return Q(leader=user) | reaching(user, Role.SUPERVISOR)
+        """One's own; supervisors also those here, above and below."""
+        return Q(leader=user) | Q(made_by=user) | reaching(user, Role.SUPERVISOR)
 
 
 class Incident(models.Model):

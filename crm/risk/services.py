@@ -10,6 +10,7 @@ once" is in hours is own judgement.
 from datetime import timedelta
 from typing import Any
 
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.utils.timezone import localdate, now
 from django.utils.translation import gettext as _
@@ -17,7 +18,7 @@ from django.utils.translation import gettext_noop
 
 from crm.access.capabilities import require
 from crm.access.models import Posting, User
-from crm.access.roles import Role
+from crm.access.roles import CAPABILITIES, Role
 from crm.audit import services as audit
 from crm.errors import Refused
 from crm.jobs.models import Job
@@ -67,8 +68,10 @@ def keep(risk: Risk, *, by: User) -> Risk:
     before = Risk.objects.filter(pk=risk.pk).values("likelihood", "impact", "state")
     was = before.first()
     require(by, "risk.keep", risk.office)
-    if not _is_near(risk.owner, risk.office):
-        raise Refused("risk.owner", _("This person is not posted there."))
+    if not _is_near(risk.owner, risk.office, "risk.see"):
+        raise Refused(
+            "risk.owner", _("This person is not posted there, or may not open it.")
+        )
     if was is None:
         risk.made_by = by
     risk.save()
@@ -78,10 +81,11 @@ def keep(risk: Risk, *, by: User) -> Risk:
     return risk
 
 
-def _is_near(user: User, office: Office) -> bool:
+def _is_near(user: User, office: Office, capability: str) -> bool:
+    """Whether somebody who may open it is posted at, above or below the office."""
     return any(
         posting.office.contains(office) or office.contains(posting.office)
-        for posting in user.postings_now
+        for posting in user.posts(*CAPABILITIES[capability])
     )
 
 
@@ -128,8 +132,13 @@ def declare(incident: Incident, *, by: User) -> Incident:
     require(by, "incident.declare", incident.office)
     if incident.noticed_at > now():
         raise Refused("incident.future", _("This moment is still to come."))
-    if not _is_near(incident.leader, incident.office):
-        raise Refused("incident.leader", _("This person is not posted there."))
+    if not _is_near(incident.leader, incident.office, "incident.declare"):
+        raise Refused(
+            "incident.leader", _("This person is not posted there, or may not open it.")
+        )
+    if incident.plan and not incident.plan.office.contains(incident.office):
+        message = _("This plan is not one of this office or of one above.")
+        raise Refused("incident.plan", message)
     incident.made_by = by
     incident.save()
     Duty.objects.bulk_create(
@@ -180,7 +189,7 @@ def _locked(incident: Incident, by: User, *states: str) -> Incident:
     rows = Incident.objects.select_for_update(of=("self",)).select_related("office")
     row = rows.get(pk=incident.pk)
     if not may_lead(by, row):
-        require(by, "incident.declare", row.office)
+        raise PermissionDenied("incident.lead")
     if row.state not in states:
         raise Refused("incident.state", _("The incident is not at this step."))
     return row

@@ -24,8 +24,10 @@ def look(risk: Risk, span: Span) -> Warning | None:
     kpi = BY_NAME.get(risk.kpi)
     if kpi is None or risk.line is None:
         return None
-    found = shares_of([risk.office], span, [kpi]).shares[risk.office_id][kpi.name]
-    value = kpi.shown(found)
+    read = shares_of([risk.office], span, [kpi])
+    if not read.is_final:
+        return None  # late rows may still mend it
+    value = kpi.shown(read.shares[risk.office_id][kpi.name])
     if value is None or kpi.is_met(value, risk.line):
         return None
     made, is_new = Warning.objects.get_or_create(

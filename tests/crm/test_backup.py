@@ -109,3 +109,22 @@ def test_three_copies_stay_and_the_log_since_the_oldest(vault):
 def test_without_a_copy_from_before_there_is_nothing_to_restore(vault, tmp_path):
     with pytest.raises(Broken, match="no backup"):
         backup.restore(vault, tmp_path / "target")
+
+
+def test_a_copy_of_a_restored_server_does_not_bring_its_restore_along(tmp_path):
+    postgres = tmp_path / "postgres"
+    log = tmp_path / "wal-restored"
+    for folder in (postgres, log):
+        folder.mkdir()
+    auto = postgres / "postgresql.auto.conf"
+    auto.write_text(
+        "# made by the server\nwork_mem = '8MB'\narchive_command = 'cp x y'\n"
+        "recovery_target_time = '2020-01-01'\nrestore_command = 'old'\n"
+    )
+    backup._recover(postgres, log, None)
+    said = auto.read_text()
+    assert "work_mem" in said
+    assert "2020-01-01" not in said
+    assert "old" not in said
+    assert said.count("archive_command") == said.count("restore_command") == 1
+    assert (postgres / "recovery.signal").exists()

@@ -60,6 +60,7 @@ def test_everything_is_sealed_anew_and_reads_the_same(cast, filled, root):
     assert refusal.value.code == "keys.newest"
     rekeying.forget(1)
     assert not (root / "keys" / "field_key").exists()
+    assert (root / "keys" / "retired" / "field_key").exists()  # for older backups
     assert texts() == before
 
 

@@ -1,5 +1,6 @@
 """Contests, training and awards; requests between units; reports that units owe."""
 
+import re
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
@@ -243,3 +244,35 @@ def test_a_report_is_filed_by_its_page(cast, top, client):
     assert client.post(row.get_absolute_url(), {"text": "已走访"}).status_code == 302
     make.sign_in(client, cast.mei)
     assert client.get(row.get_absolute_url()).status_code == 404
+
+
+def test_a_page_that_is_opened_again_and_saved_changes_nothing(cast, client):
+    row = contest(cast.wuhan, cast.chen, ["agent"])
+    mine = row.parts.get(user=cast.lin)
+    staff.note(row, by=cast.chen, lines={mine.pk: (True, Decimal("88.50"))})
+    make.sign_in(client, cast.chen)
+    form = client.get(row.get_absolute_url()).context["forms"]
+    sent = {"form-TOTAL_FORMS": 1, "form-INITIAL_FORMS": 1, "form-0-id": mine.pk}
+    shown = re.findall(r'value="(\w+)" selected', str(form[0]["took_part"]))
+    assert shown == ["true"]
+    sent |= {"form-0-took_part": shown[0], "form-0-score": "88.50"}
+    assert client.post(row.get_absolute_url(), sent).status_code == 302
+    mine.refresh_from_db()
+    assert (mine.took_part, mine.score) == (True, Decimal("88.50"))
+
+
+def test_who_supervises_both_units_comments_and_does_not_overwrite(cast, top, client):
+    row = owed(cast, top)
+    units.file(row, by=cast.chen, text="走访 20 户")
+    make.sign_in(client, top)
+    page = client.get(row.get_absolute_url()).content.decode()
+    assert 'name="comment"' in page
+    assert 'name="file"' not in page
+    client.post(row.get_absolute_url(), {"text": "加强回访", "comment": "1"})
+    row.refresh_from_db()
+    assert (row.text, row.comment) == ("走访 20 户", "加强回访")
+    client.post(
+        reverse("programmes:report_end", args=[row.duty_id])
+    )  # and asked for anew
+    again = ReportDuty(office=cast.wuhan, reader=cast.hubei, title="月报", day=10)
+    assert units.owe(again, by=top).pk

@@ -251,3 +251,40 @@ def test_a_late_milestone_is_told_once(cast, running, top):
     for _twice in range(2):
         run_inline(enqueue("programmes.late"))
     assert Message.objects.filter(to_user=top, subject=services.LATE).count() == 1
+
+
+def test_a_draft_is_changed_or_thrown_away_until_it_is_issued(cast, top, boss, client):
+    row = Programme(office=cast.hubei, kind="other", title="x", text="x")
+    row.first = row.last = localdate()
+    services.write(row, by=top)
+    make.sign_in(client, boss)
+    url = reverse("programmes:programme_edit", args=[row.pk])
+    about = {"office": cast.hubei.pk, "kind": "other", "title": "改", "text": "y"}
+    about |= {"first": f"{localdate()}", "last": f"{localdate() - timedelta(1)}"}
+    bad = client.post(url, about)
+    assert bad.status_code == 422
+    assert "lies before the first" in bad.content.decode()
+    assert client.post(url, about | {"last": f"{localdate()}"}).status_code == 302
+    with pytest.raises(Refused):  # who changed it is its writer now
+        services.issue(row, by=boss)
+    services.issue(row, by=top)
+    act = reverse("programmes:programme_act", args=[row.pk, "drop"])
+    client.post(act)
+    assert Programme.objects.filter(pk=row.pk).exists()
+    other = Programme(office=cast.hubei, kind="other", title="y", text="y")
+    other.first = other.last = localdate()
+    services.write(other, by=top)
+    client.post(reverse("programmes:programme_act", args=[other.pk, "drop"]))
+    assert not Programme.objects.filter(pk=other.pk).exists()
+
+
+def test_a_declined_walk_may_be_asked_for_again_and_an_agreed_plan_adjusted(
+    cast, demand, running, top
+):
+    row = walk(demand, cast.lin, cast.wuchang, mode="together")
+    walking.reply(row, by=cast.chen, agrees=False, words="盘点")
+    assert walk(demand, cast.lin, cast.wuchang, mode="together").state == "booked"
+    ours = running.adoptions.get(office=cast.wuhan)
+    services.file_plan(ours, by=cast.chen, text="每月两次")
+    services.answer_plan(ours, by=top)
+    assert services.answer_plan(ours, by=top, demand="按修订").state == "returned"

@@ -32,4 +32,6 @@ class Command(BaseCommand):
                 rekeying.begin()
         except Refused as refusal:
             shell.fail(str(refusal))
+        if not options["status"]:
+            self.stderr.write(f"Copy {settings.DATA_DIR / 'keys'} elsewhere anew.")
         shell.say({"keys": {str(n): k for n, k in sorted(rekeying.counts().items())}})

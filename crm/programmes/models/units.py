@@ -133,6 +133,7 @@ class ReportDuty(models.Model):
             models.UniqueConstraint(
                 name="report_duty_once",
                 fields=["office", "reader", "title"],
+                condition=Q(is_active=True),
                 violation_error_message=_("This report is asked for already."),
             ),
             models.CheckConstraint(

@@ -88,6 +88,7 @@ class Walk(models.Model):
             models.UniqueConstraint(
                 name="walk_once",
                 fields=["demand", "user", "office", "on"],
+                condition=~Q(state="declined"),
                 violation_error_message=_("You have this walk on that day already."),
             ),
         ]

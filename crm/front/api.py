@@ -1,0 +1,282 @@
+"""The API of the house's own affairs: documents, programmes, requests of units, risks,
+incidents, improvements, bulletins, assessments. What pages decide, pages decide; here it is
+read, confirmed, asked and declared."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins, serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from complaints.aftercare_api import Read
+from crm.api import KEY, checked, flat, once_by_key
+from crm.dashboards.models import AssessmentSheet, Bulletin
+from crm.library import services as library
+from crm.library.models import Document
+from crm.programmes import units, walking
+from crm.programmes.forms import RequestForm
+from crm.programmes.models import (
+    DutyReport,
+    Programme,
+    StaffEvent,
+    UnitRequest,
+    Walk,
+)
+from crm.risk.forms import IncidentForm
+from crm.risk.models import Incident, Risk
+from crm.risk.services import declare
+from delivery.models import Improvement
+
+
+def out_of(model: Any, fields: str, **named: str) -> type[serializers.ModelSerializer]:
+    """A serializer of a model's own fields, and of those that are read through a key."""
+    names = fields.split()
+    chosen = {field.name for field in model._meta.fields if field.choices}
+    body: dict[str, Any] = {
+        name: serializers.CharField() for name in names if name in chosen
+    } | {
+        name: serializers.CharField(source=source, default=None)
+        for name, source in named.items()
+    }
+    body["Meta"] = type("Meta", (), {"model": model, "fields": [*names, *named]})
+    return type(f"{model.__name__}Out", (serializers.ModelSerializer,), body)
+
+
+class DocumentViewSet(Read):
+    """Documents in force here; `read` confirms the edition in force."""
+
+    capabilities = dict.fromkeys(("list", "retrieve", "read"), "library.read")
+    queryset = Document.objects.all()
+    serializer_class = out_of(
+        Document,
+        "id kind slot title roles is_signed",
+        office="office.code",
+        edition="current.number",
+        text="current.text",
+        effective_on="current.effective_on",
+    )
+
+    def rows(self) -> QuerySet[Document]:
+        rows = Document.objects.visible_to(self.request.user)
+        return rows.select_related("office", "current")
+
+    @extend_schema(request=None, responses=OpenApiTypes.OBJECT)
+    @action(detail=True, methods=["post"])
+    def read(self, request: Request, pk: str) -> Response:
+        """One has read it; twice is once."""
+        row = library.confirm(self.get_object(), by=request.user)
+        return Response({"read_at": row.read_at})
+
+
+class ProgrammeViewSet(Read):
+    """Programmes here and above; `ranking` gives the points of walkthroughs."""
+
+    capabilities = dict.fromkeys(("list", "retrieve", "ranking"), "programme.see")
+    queryset = Programme.objects.all()
+    serializer_class = out_of(
+        Programme,
+        "id kind title text first last state revision result",
+        office="office.code",
+    )
+
+    def rows(self) -> QuerySet[Programme]:
+        return Programme.objects.visible_to(self.request.user).select_related("office")
+
+    @extend_schema(responses=OpenApiTypes.OBJECT)
+    @action(detail=True)
+    def ranking(self, request: Request, pk: str) -> Response:
+        """The ten best, and oneself."""
+        scores = walking.ranking(self.get_object())
+        shown = [
+            (place, one)
+            for place, one in enumerate(scores, 1)
+            if place <= walking.TOP or one.user == request.user.pk
+        ]
+        return Response(
+            [
+                {
+                    "place": place,
+                    "name": one.name,
+                    "points": one.points,
+                    "walks": one.walks,
+                    "self_service": one.alone,
+                }
+                for place, one in shown
+            ]
+        )
+
+
+class WalkViewSet(Read):
+    """One's own walks, and those at offices that one supervises."""
+
+    capabilities = dict.fromkeys(("list", "retrieve"), "programme.see")
+    queryset = Walk.objects.all()
+    serializer_class = out_of(
+        Walk,
+        "id mode occasion on state answer",
+        process="demand.process",
+        programme="demand.programme_id",
+        office="office.code",
+        by="user.username",
+    )
+
+    def rows(self) -> QuerySet[Walk]:
+        rows = Walk.objects.visible_to(self.request.user)
+        return rows.select_related("demand", "office", "user")
+
+
+class StaffEventViewSet(Read):
+    """Contests and training."""
+
+    capabilities = dict.fromkeys(("list", "retrieve"), "programme.see")
+    queryset = StaffEvent.objects.all()
+    serializer_class = out_of(
+        StaffEvent, "id kind skill title held_on hours text", office="office.code"
+    )
+
+    def rows(self) -> QuerySet[StaffEvent]:
+        rows = StaffEvent.objects.visible_to(self.request.user)
+        return rows.select_related("office")
+
+
+class UnitRequestViewSet(mixins.CreateModelMixin, Read):
+    """Requests between units: of one's own, and to it."""
+
+    capabilities = dict.fromkeys(("list", "retrieve", "create"), "unit.ask")
+    queryset = UnitRequest.objects.all()
+    serializer_class = out_of(
+        UnitRequest,
+        "id subject text hours state made_at due_at reply replied_at rating",
+        asking="asking.code",
+        asked="asked.code",
+    )
+
+    def rows(self) -> QuerySet[UnitRequest]:
+        rows = UnitRequest.objects.visible_to(self.request.user)
+        return rows.select_related("asking", "asked")
+
+    @extend_schema(request=OpenApiTypes.OBJECT, parameters=[KEY])
+    def create(self, request: Request) -> Response:
+        """Ask a unit: asking, asked (ids of offices), subject, text, hours."""
+        data = flat(request.data)
+        form = checked(RequestForm(data, by=request.user), data)
+        row = form.save(commit=False)
+        made = once_by_key(request, lambda: str(units.ask(row, by=request.user).pk))
+        return Response(self.get_serializer(self.rows().get(pk=made)).data, status=201)
+
+
+class DutyReportViewSet(Read):
+    """Monthly reports that one's unit owes or gets."""
+
+    capabilities = dict.fromkeys(("list", "retrieve"), "unit.ask")
+    queryset = DutyReport.objects.all()
+    serializer_class = out_of(
+        DutyReport,
+        "id month due_on text filed_at comment",
+        title="duty.title",
+        office="duty.office.code",
+        reader="duty.reader.code",
+    )
+
+    def rows(self) -> QuerySet[DutyReport]:
+        rows = DutyReport.objects.visible_to(self.request.user)
+        return rows.select_related("duty__office", "duty__reader")
+
+
+class RiskViewSet(Read):
+    """The risk register."""
+
+    capabilities = dict.fromkeys(("list", "retrieve"), "risk.see")
+    queryset = Risk.objects.all()
+    serializer_class = out_of(
+        Risk,
+        "id kind title likelihood impact weight measures review_on state kpi line",
+        office="office.code",
+        owner="owner.username",
+    )
+
+    def rows(self) -> QuerySet[Risk]:
+        rows = Risk.objects.visible_to(self.request.user)
+        return rows.select_related("office", "owner")
+
+
+class IncidentViewSet(mixins.CreateModelMixin, Read):
+    """Incidents: watchers of other systems declare them, too."""
+
+    capabilities = dict.fromkeys(("list", "retrieve", "create"), "incident.declare")
+    queryset = Incident.objects.all()
+    serializer_class = out_of(
+        Incident,
+        "id kind grade title text noticed_at state contained_at closed_at cause",
+        office="office.code",
+        leader="leader.username",
+    )
+
+    def rows(self) -> QuerySet[Incident]:
+        rows = Incident.objects.visible_to(self.request.user)
+        return rows.select_related("office", "leader")
+
+    @extend_schema(request=OpenApiTypes.OBJECT, parameters=[KEY])
+    def create(self, request: Request) -> Response:
+        """Declare one: office (id), kind, grade, title, text, noticed_at, leader (user)."""
+        data = flat(request.data)
+        form = checked(IncidentForm(data, by=request.user), data)
+        row = form.save(commit=False)
+        row.leader = form.cleaned_data["leader"]
+        made = once_by_key(request, lambda: str(declare(row, by=request.user).pk))
+        seen = self.rows().filter(pk=made).first()
+        shown = self.get_serializer(seen).data if seen else {"id": int(made)}
+        return Response(shown, status=201)
+
+
+class ImprovementViewSet(Read):
+    """Improvements: one's own, and those of the offices that one supervises."""
+
+    capabilities = dict.fromkeys(("list", "retrieve"), "improvement.see")
+    queryset = Improvement.objects.all()
+    serializer_class = out_of(
+        Improvement,
+        "id topic what due_on kpi kpi_before kpi_after score_before done_at is_effective",
+        office="office.code",
+        owner="owner.username",
+    )
+
+    def rows(self) -> QuerySet[Improvement]:
+        rows = Improvement.objects.visible_to(self.request.user)
+        return rows.select_related("office", "owner")
+
+
+class BulletinViewSet(Read):
+    """Bulletins that one received, or writes."""
+
+    capabilities = dict.fromkeys(("list", "retrieve"), "bulletin.read")
+    queryset = Bulletin.objects.all()
+    serializer_class = out_of(
+        Bulletin,
+        "id title kind first last state opening closing tables is_final published_at",
+        office="office.code",
+        number="ref",
+    )
+
+    def rows(self) -> QuerySet[Bulletin]:
+        return Bulletin.objects.visible_to(self.request.user).select_related("office")
+
+
+class AssessmentViewSet(Read):
+    """Monthly assessment sheets."""
+
+    capabilities = dict.fromkeys(("list", "retrieve"), "assessment.view")
+    queryset = AssessmentSheet.objects.all()
+    serializer_class = out_of(
+        AssessmentSheet,
+        "id month payroll_month object_until state made_at signed_at exported_at",
+        office="office.code",
+    )
+
+    def rows(self) -> QuerySet[AssessmentSheet]:
+        rows = AssessmentSheet.objects.visible_to(self.request.user)
+        return rows.select_related("office")
