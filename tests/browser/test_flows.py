@@ -159,7 +159,7 @@ def test_the_theme_and_the_language_are_kept(site, place):
     site.get_by_role("button", name="Switch light or dark").click()
     theme = site.locator("html").get_attribute("data-theme")
     site.get_by_role("button", name="简体中文").click()
-    expect(site.get_by_role("heading", level=1)).to_have_text("指标看板")
+    expect(site.get_by_role("heading", level=1)).to_have_text("当前")
     assert site.locator("html").get_attribute("data-theme") == theme
     assert site.locator("html").get_attribute("lang") == "zh-Hans"
 
