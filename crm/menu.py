@@ -284,13 +284,13 @@ GROUPS: tuple[tuple[Any, tuple[MenuEntry, ...]], ...] = (
             ),
             MenuEntry(_("Webhooks"), "hooks:endpoints", "webhook", "hook.manage"),
             MenuEntry(
-                _("Whom a leak has hit"), "risk:breach", "shield-x", "breach.report"
-            ),
-            MenuEntry(
                 pgettext_lazy("menu", "Audit trail"),
                 "dashboards:audit",
                 "scroll-text",
                 "audit.view",
+            ),
+            MenuEntry(
+                _("Whom a leak has hit"), "risk:breach", "shield-x", "breach.report"
             ),
         ),
     ),

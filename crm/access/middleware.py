@@ -38,6 +38,7 @@ class SessionGuardMiddleware:
         user = request.user
         if not user.is_authenticated:
             return self.get_response(request)
+        self.follow(request)
         user.trace = trace_of(request)
         if user.language and user.language != translation.get_language():
             translation.activate(user.language)
@@ -45,6 +46,17 @@ class SessionGuardMiddleware:
         answer = self.gate(request) or self.get_response(request)
         self.note_denial(request, answer)
         return answer
+
+    def follow(self, request: HttpRequest) -> None:
+        """A session that was signed under the SECRET_KEY before has just been given a new
+        key by Django: it is still the same sign-in (B42)."""
+        sent = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
+        key = request.session.session_key
+        if sent and key and sent != key:
+            rows = SignedInSession.objects.filter(
+                session_key=sent, user=request.user.pk
+            )
+            rows.update(session_key=key)
 
     def gate(self, request: HttpRequest) -> HttpResponse | None:
         """Where a session that is not fully open must go first, or None.
