@@ -241,7 +241,7 @@ def phone_list(request: AuthedRequest, code: str) -> HttpResponse:
     season = season_of(request, code)
     mine = winners.told_by(request.user).values("pk")
     rows = _wins(request, season, "open").filter(pk__in=mine)
-    rows = rows.order_by("customer", "rank")[:2000]
+    rows = list(rows.order_by("customer", "rank")[:2000])
 
     def lines() -> Any:
         yield [
@@ -264,7 +264,7 @@ def phone_list(request: AuthedRequest, code: str) -> HttpResponse:
                 phone.number_for(request.user) if phone else "",
             ]
 
-    winners.note_phone_list(season, by=request.user)
+    winners.note_phone_list(season, rows, by=request.user)
     return csv_answer(lines(), f"prizes-{season.code}.csv")
 
 

@@ -3,6 +3,7 @@
 Sources: R-CAM-23…27, R-CAM-31.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -199,9 +200,17 @@ def wins_of(season: Season, user: User | None) -> QuerySet[Win]:
     )
 
 
-def note_phone_list(season: Season, *, by: User) -> None:
-    """A list with names and numbers left the house: the trail says who took it."""
-    audit.record(by, "win.phone_list", season, office=season.office)
+def note_phone_list(season: Season, wins: Iterable[Win], *, by: User) -> None:
+    """A list with names and numbers left the house: the trail says who took it, and who is
+    in it."""
+    rows = list(wins)
+    details = {
+        "found": sorted({row.customer_id for row in rows}),
+        "recipients": sorted(
+            {row.card.recipient_id for row in rows if row.card.recipient_id}
+        ),
+    }
+    audit.record(by, "win.phone_list", season, office=season.office, details=details)
 
 
 def cards_of(season: Season) -> int:

@@ -224,7 +224,10 @@ def look_for_likely(*, by: User, **typed: Any) -> list[Customer]:
     is_person = typed.get("kind") == Kind.INDIVIDUAL and typed.get("name")
     if typed.get("phone") or typed.get("id_number") or is_person:
         limit(by, "customer.likely_looked_up", LOOKUPS_PER_HOUR, "likely.too_many")
-        audit.record(by, "customer.likely_looked_up")
+        found = list(likely(**typed))
+        details = {"found": [customer.pk for customer in found]}
+        audit.record(by, "customer.likely_looked_up", details=details)
+        return found
     return list(likely(**typed))
 
 

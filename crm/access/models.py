@@ -95,6 +95,13 @@ class PostingQuerySet(models.QuerySet):
             ended, valid_from__lte=on, approved=True, office__is_active=True
         )
 
+    def leading(self, *paths: str) -> Self:
+        """Of those who supervise one of these offices today, with the person."""
+        rows = self.in_force(localdate()).filter(
+            role=Role.SUPERVISOR, office__path__in=paths
+        )
+        return rows.select_related("user")
+
 
 class Posting(models.Model):
     """A user in a role at an office, for a time: the source of every right.

@@ -22,6 +22,11 @@ from crm.org.models import Office
 from customers.queries import SMALLEST_CELL
 from delivery.quality.rates import FEWEST, Share
 
+# The main figures: tiles of the board and of the first page.
+TILES = (
+    *("resolution_in_time", "legal_in_time", "complaint_rate", "satisfaction"),
+    *("retention_rate", "on_time_rate", "timely_pickup_rate", "visit_coverage"),
+)
 TREND = 12  # periods of a sparkline
 NOTHING = Share(0, 0)
 

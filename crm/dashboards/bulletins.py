@@ -26,14 +26,13 @@ from crm.dashboards.reckoned import BY_NAME
 from crm.dashboards.registry import UNITS, Kpi, Shares, plain
 from crm.errors import Refused
 from crm.jobs.services import enqueue
-from crm.notify.services import tell
+from crm.notify.services import HOUSE_LANGUAGE, tell
 from crm.org.models import Office
 from delivery.quality.rates import FEWEST
 
 State = Bulletin.State
 PUBLISHED = gettext_noop("A bulletin was published")
 MOST = 12  # figures
-HOUSE_LANGUAGE = "zh-hans"  # an official document is Chinese
 Targets = dict[tuple[int, str], Target]  # (office, KPI) → what was set
 FACTS = ("title", "opening", "closing")
 

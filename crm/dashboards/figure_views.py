@@ -26,10 +26,6 @@ from crm.org.models import Office
 from crm.org.queries import ancestry
 from crm.web import keyset_page
 
-TILES = (
-    *("resolution_in_time", "legal_in_time", "complaint_rate", "satisfaction"),
-    *("retention_rate", "on_time_rate", "timely_pickup_rate", "visit_coverage"),
-)
 SIDES = ("top", "bottom")
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -101,7 +97,7 @@ def _body(office: Office, span: Span, *, hides: bool) -> str:
         "address": address(office, span),
         "tiles": [
             by_name[name]
-            for name in TILES
+            for name in boards.TILES
             if name in by_name and by_name[name].share.denominator
         ],
         "groups": [(label, found) for label, found in groups if found],

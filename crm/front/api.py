@@ -46,7 +46,17 @@ def out_of(model: Any, fields: str, **named: str) -> type[serializers.ModelSeria
     return type(f"{model.__name__}Out", (serializers.ModelSerializer,), body)
 
 
-class DocumentViewSet(Read):
+class Seen(Read):
+    """Rows of a model, as many as one sees."""
+
+    related: tuple[str, ...] = ()
+
+    def rows(self) -> QuerySet[Any]:
+        seen = self.queryset.model.objects.visible_to(self.request.user)
+        return seen.select_related(*self.related)
+
+
+class DocumentViewSet(Seen):
     """Documents in force here; `read` confirms the edition in force."""
 
     capabilities = dict.fromkeys(("list", "retrieve", "read"), "library.read")
@@ -59,10 +69,10 @@ class DocumentViewSet(Read):
         text="current.text",
         effective_on="current.effective_on",
     )
-
-    def rows(self) -> QuerySet[Document]:
-        rows = Document.objects.visible_to(self.request.user)
-        return rows.select_related("office", "current")
+    related = (
+        "office",
+        "current",
+    )
 
     @extend_schema(request=None, responses=OpenApiTypes.OBJECT)
     @action(detail=True, methods=["post"])
@@ -72,7 +82,7 @@ class DocumentViewSet(Read):
         return Response({"read_at": row.read_at})
 
 
-class ProgrammeViewSet(Read):
+class ProgrammeViewSet(Seen):
     """Programmes here and above; `ranking` gives the points of walkthroughs."""
 
     capabilities = dict.fromkeys(("list", "retrieve", "ranking"), "programme.see")
@@ -82,9 +92,7 @@ class ProgrammeViewSet(Read):
         "id kind title text first last state revision result",
         office="office.code",
     )
-
-    def rows(self) -> QuerySet[Programme]:
-        return Programme.objects.visible_to(self.request.user).select_related("office")
+    related = ("office",)
 
     @extend_schema(responses=OpenApiTypes.OBJECT)
     @action(detail=True)
@@ -110,7 +118,7 @@ class ProgrammeViewSet(Read):
         )
 
 
-class WalkViewSet(Read):
+class WalkViewSet(Seen):
     """One's own walks, and those at offices that one supervises."""
 
     capabilities = dict.fromkeys(("list", "retrieve"), "programme.see")
@@ -123,13 +131,14 @@ class WalkViewSet(Read):
         office="office.code",
         by="user.username",
     )
+    related = (
+        "demand",
+        "office",
+        "user",
+    )
 
-    def rows(self) -> QuerySet[Walk]:
-        rows = Walk.objects.visible_to(self.request.user)
-        return rows.select_related("demand", "office", "user")
 
-
-class StaffEventViewSet(Read):
+class StaffEventViewSet(Seen):
     """Contests and training."""
 
     capabilities = dict.fromkeys(("list", "retrieve"), "programme.see")
@@ -137,13 +146,10 @@ class StaffEventViewSet(Read):
     serializer_class = out_of(
         StaffEvent, "id kind skill title held_on hours text", office="office.code"
     )
-
-    def rows(self) -> QuerySet[StaffEvent]:
-        rows = StaffEvent.objects.visible_to(self.request.user)
-        return rows.select_related("office")
+    related = ("office",)
 
 
-class UnitRequestViewSet(mixins.CreateModelMixin, Read):
+class UnitRequestViewSet(mixins.CreateModelMixin, Seen):
     """Requests between units: of one's own, and to it."""
 
     capabilities = dict.fromkeys(("list", "retrieve", "create"), "unit.ask")
@@ -154,10 +160,10 @@ class UnitRequestViewSet(mixins.CreateModelMixin, Read):
         asking="asking.code",
         asked="asked.code",
     )
-
-    def rows(self) -> QuerySet[UnitRequest]:
-        rows = UnitRequest.objects.visible_to(self.request.user)
-        return rows.select_related("asking", "asked")
+    related = (
+        "asking",
+        "asked",
+    )
 
     @extend_schema(request=OpenApiTypes.OBJECT, parameters=[KEY])
     def create(self, request: Request) -> Response:
@@ -169,7 +175,7 @@ class UnitRequestViewSet(mixins.CreateModelMixin, Read):
         return Response(self.get_serializer(self.rows().get(pk=made)).data, status=201)
 
 
-class DutyReportViewSet(Read):
+class DutyReportViewSet(Seen):
     """Monthly reports that one's unit owes or gets."""
 
     capabilities = dict.fromkeys(("list", "retrieve"), "unit.ask")
@@ -181,13 +187,13 @@ class DutyReportViewSet(Read):
         office="duty.office.code",
         reader="duty.reader.code",
     )
+    related = (
+        "duty__office",
+        "duty__reader",
+    )
 
-    def rows(self) -> QuerySet[DutyReport]:
-        rows = DutyReport.objects.visible_to(self.request.user)
-        return rows.select_related("duty__office", "duty__reader")
 
-
-class RiskViewSet(Read):
+class RiskViewSet(Seen):
     """The risk register."""
 
     capabilities = dict.fromkeys(("list", "retrieve"), "risk.see")
@@ -198,13 +204,13 @@ class RiskViewSet(Read):
         office="office.code",
         owner="owner.username",
     )
+    related = (
+        "office",
+        "owner",
+    )
 
-    def rows(self) -> QuerySet[Risk]:
-        rows = Risk.objects.visible_to(self.request.user)
-        return rows.select_related("office", "owner")
 
-
-class IncidentViewSet(mixins.CreateModelMixin, Read):
+class IncidentViewSet(mixins.CreateModelMixin, Seen):
     """Incidents: watchers of other systems declare them, too."""
 
     capabilities = dict.fromkeys(("list", "retrieve", "create"), "incident.declare")
@@ -215,10 +221,10 @@ class IncidentViewSet(mixins.CreateModelMixin, Read):
         office="office.code",
         leader="leader.username",
     )
-
-    def rows(self) -> QuerySet[Incident]:
-        rows = Incident.objects.visible_to(self.request.user)
-        return rows.select_related("office", "leader")
+    related = (
+        "office",
+        "leader",
+    )
 
     @extend_schema(request=OpenApiTypes.OBJECT, parameters=[KEY])
     def create(self, request: Request) -> Response:
@@ -233,7 +239,7 @@ class IncidentViewSet(mixins.CreateModelMixin, Read):
         return Response(shown, status=201)
 
 
-class ImprovementViewSet(Read):
+class ImprovementViewSet(Seen):
     """Improvements: one's own, and those of the offices that one supervises."""
 
     capabilities = dict.fromkeys(("list", "retrieve"), "improvement.see")
@@ -244,13 +250,13 @@ class ImprovementViewSet(Read):
         office="office.code",
         owner="owner.username",
     )
+    related = (
+        "office",
+        "owner",
+    )
 
-    def rows(self) -> QuerySet[Improvement]:
-        rows = Improvement.objects.visible_to(self.request.user)
-        return rows.select_related("office", "owner")
 
-
-class BulletinViewSet(Read):
+class BulletinViewSet(Seen):
     """Bulletins that one received, or writes."""
 
     capabilities = dict.fromkeys(("list", "retrieve"), "bulletin.read")
@@ -261,12 +267,10 @@ class BulletinViewSet(Read):
         office="office.code",
         number="ref",
     )
-
-    def rows(self) -> QuerySet[Bulletin]:
-        return Bulletin.objects.visible_to(self.request.user).select_related("office")
+    related = ("office",)
 
 
-class AssessmentViewSet(Read):
+class AssessmentViewSet(Seen):
     """Monthly assessment sheets."""
 
     capabilities = dict.fromkeys(("list", "retrieve"), "assessment.view")
@@ -276,7 +280,4 @@ class AssessmentViewSet(Read):
         "id month payroll_month object_until state made_at signed_at exported_at",
         office="office.code",
     )
-
-    def rows(self) -> QuerySet[AssessmentSheet]:
-        rows = AssessmentSheet.objects.visible_to(self.request.user)
-        return rows.select_related("office")
+    related = ("office",)

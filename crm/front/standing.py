@@ -26,10 +26,6 @@ from crm.risk.models import Incident
 from customers.models import Alert
 from delivery.models import ItemRisk, Visit
 
-MAIN = (
-    *("resolution_in_time", "legal_in_time", "complaint_rate", "satisfaction"),
-    *("retention_rate", "on_time_rate", "timely_pickup_rate", "visit_coverage"),
-)
 # On the wall: today's calls and answers; they roll in as they happen.
 TODAY = ("service_level", "abandon_rate", "first_contact_resolution", "satisfaction")
 MOST_MOVED = 6
@@ -151,7 +147,7 @@ def standing_of(office: Office) -> Standing:
     by_name = {cell.kpi.name: cell for cell in cells}
     main = [
         by_name[name]
-        for name in MAIN
+        for name in boards.TILES
         if name in by_name and by_name[name].value is not None
     ]
     missed = [cell for cell in cells if cell.is_met is False]

@@ -11,13 +11,12 @@ from decimal import Decimal
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.utils.timezone import localdate, now
+from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from crm.access.capabilities import may, require
 from crm.access.models import Posting, User
-from crm.access.roles import Role
 from crm.audit import services as audit
 from crm.errors import Refused
 from crm.hooks.services import emit
@@ -153,10 +152,7 @@ def _line(feedback: Feedback, by: User, note: str, at: datetime) -> None:
 
 
 def _tell_level(feedback: Feedback) -> None:
-    posted = Posting.objects.in_force(localdate()).filter(
-        office=level_of(feedback), role=Role.SUPERVISOR
-    )
-    for posting in posted.select_related("user"):
+    for posting in Posting.objects.leading(level_of(feedback).path):
         key = f"feedback:{feedback.pk}:{feedback.state}:{posting.user_id}"
         _send(posting.user, CAME, feedback, key)
 

@@ -38,7 +38,7 @@ class DocumentForm(forms.ModelForm):
             del self.fields["office"]
             return
         offices = offices_of(by, "supervisor")
-        self.fields["office"].queryset = offices  # type: ignore[attr-defined]
+        self.fields["office"].queryset = offices
         self.fields["office"].initial = offices.first()
 
 

@@ -4,7 +4,6 @@ from datetime import date
 from typing import Any
 
 from django import forms
-from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -12,6 +11,7 @@ from django.utils.translation import gettext_lazy
 from crm.access.models import User
 from crm.access.roles import Role
 from crm.access.scoping import offices_of
+from crm.library.forms import DATE, YEARS
 from crm.org.models import Office
 from crm.programmes.models import (
     Award,
@@ -27,8 +27,6 @@ from crm.programmes.models import (
 )
 from crm.programmes.models.units import SPEAKERS
 
-DATE = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
-YEARS = [MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2100, 12, 31))]
 FOUND_LINES = 6
 
 
@@ -52,7 +50,7 @@ class ProgrammeForm(forms.ModelForm):
         usual = {"first": date(year, 3, 1), "last": date(year, 12, 31)}
         super().__init__(data, instance=instance, initial=None if instance else usual)
         offices = offices_of(by, "supervisor")
-        self.fields["office"].queryset = offices  # type: ignore[attr-defined]
+        self.fields["office"].queryset = offices
         self.fields["office"].initial = offices.first()
 
 
@@ -91,10 +89,10 @@ class WalkForm(forms.ModelForm):
 
     def __init__(self, data: Any, *, programme: Programme, demand: str = "") -> None:
         super().__init__(data, initial={"on": localdate(), "demand": demand})
-        self.fields["demand"].queryset = programme.demands.filter(is_open=True)  # type: ignore[attr-defined]
+        self.fields["demand"].queryset = programme.demands.filter(is_open=True)
         self.fields["demand"].label = _("Process")
         below = Office.objects.active().under(programme.office)
-        self.fields["office"].queryset = below  # type: ignore[attr-defined]
+        self.fields["office"].queryset = below
 
 
 class FoundForm(forms.Form):
@@ -129,7 +127,7 @@ class EventForm(forms.ModelForm):
     def __init__(self, data: Any, *, by: User) -> None:
         super().__init__(data, initial={"held_on": localdate()})
         offices = offices_of(by, "supervisor")
-        self.fields["office"].queryset = offices  # type: ignore[attr-defined]
+        self.fields["office"].queryset = offices
         self.fields["office"].initial = offices.first()
 
 
@@ -169,7 +167,7 @@ class AwardForm(forms.ModelForm):
         super().__init__(data, initial={"year": localdate().year})
         self.fields["reason"].label = _("Reason")
         offices = offices_of(by, "supervisor")
-        self.fields["office"].queryset = offices  # type: ignore[attr-defined]
+        self.fields["office"].queryset = offices
         self.fields["office"].initial = offices.first()
 
     def clean_person(self) -> User | None:
@@ -191,9 +189,9 @@ class RequestForm(forms.ModelForm):
     def __init__(self, data: Any, *, by: User) -> None:
         super().__init__(data)
         own = offices_of(by, *SPEAKERS)
-        self.fields["asking"].queryset = own  # type: ignore[attr-defined]
+        self.fields["asking"].queryset = own
         self.fields["asking"].initial = own.first()
-        self.fields["asked"].queryset = Office.objects.active()  # type: ignore[attr-defined]
+        self.fields["asked"].queryset = Office.objects.active()
 
 
 class DutyForm(forms.ModelForm):
@@ -204,6 +202,6 @@ class DutyForm(forms.ModelForm):
     def __init__(self, data: Any, *, by: User) -> None:
         super().__init__(data)
         own = offices_of(by, Role.SUPERVISOR)
-        self.fields["reader"].queryset = own  # type: ignore[attr-defined]
+        self.fields["reader"].queryset = own
         self.fields["reader"].initial = own.first()
-        self.fields["office"].queryset = own  # type: ignore[attr-defined]
+        self.fields["office"].queryset = own

@@ -19,7 +19,7 @@ from crm.access.roles import Role
 from crm.audit import services as audit
 from crm.errors import Refused
 from crm.jobs.models import Job
-from crm.notify.services import tell
+from crm.notify.services import HOUSE_LANGUAGE, tell
 from crm.org.models import Office
 from crm.programmes.models import Adoption, Programme, Step
 
@@ -35,7 +35,6 @@ WALK_STEPS = (
     (9, 30, gettext_noop("Inspect all branches alike")),
     (12, 31, gettext_noop("Check by service patrols")),
 )
-HOUSE_LANGUAGE = "zh-hans"  # an official plan is Chinese
 
 
 @transaction.atomic
@@ -131,10 +130,7 @@ def issue(programme: Programme, *, by: User) -> Programme:
 def _tell_supervisors(
     office: Office, subject: str, programme: Programme, what: str
 ) -> None:
-    posted = Posting.objects.in_force(localdate()).filter(
-        office=office, role=Role.SUPERVISOR
-    )
-    for posting in posted.select_related("user"):
+    for posting in Posting.objects.leading(office.path):
         tell(
             posting.user,
             "programme",

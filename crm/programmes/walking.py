@@ -19,7 +19,6 @@ from django.utils.translation import gettext_noop
 
 from crm.access.capabilities import may, require
 from crm.access.models import Posting, User
-from crm.access.roles import Role
 from crm.audit import services as audit
 from crm.errors import Refused
 from crm.notify.services import tell
@@ -65,10 +64,7 @@ def book(walk: Walk, *, by: User) -> Walk:
     walk.state = State.BOOKED if walk.mode == Mode.TOGETHER else State.AGREED
     walk.save()
     if walk.state == State.BOOKED:
-        posted = Posting.objects.in_force(localdate()).filter(
-            office=walk.office, role=Role.SUPERVISOR
-        )
-        for posting in posted.select_related("user"):
+        for posting in Posting.objects.leading(walk.office.path):
             _tell(posting.user, BOOKED, walk, "booked")
     audit.record(by, "walk.booked", walk, office=walk.office)
     return walk

@@ -26,6 +26,8 @@ CHUNK = 2_000
 SHOWS: dict[str, Any] = {
     "customer.revealed": gettext_lazy("phone, address or ID number"),
     "customer.looked_up": gettext_lazy("name and card by phone number"),
+    "customer.likely_looked_up": gettext_lazy("name and card by name or number"),
+    "win.phone_list": gettext_lazy("names and phones of winners"),
     "customer.data_exported": gettext_lazy("everything that is kept"),
     "contract.file_read": gettext_lazy("contract"),
     "complaint.revealed": gettext_lazy("phone of the caller"),
@@ -34,6 +36,8 @@ SHOWS: dict[str, Any] = {
     "print.fetched": gettext_lazy("names and addresses of printed cards"),
     "export.fetched": gettext_lazy("list of customers, phones masked"),
 }
+# These name who was found in their details, not by their target.
+NAMED = ("customer.looked_up", "customer.likely_looked_up", "win.phone_list")
 HAND_BACK = gettext_lazy("whole list of recipients, clear")
 
 
@@ -123,8 +127,8 @@ class _Found:
         self.hits.setdefault(customer, Hit(customer)).add(*facts)
 
     def add(self, line: Any) -> None:
-        if line["action"] == "customer.looked_up":
-            return  # its details name them
+        if line["action"] in NAMED:
+            return
         label, _sep, pk = line["target"].partition(":")
         facts = (
             str(SHOWS[line["action"]]),
@@ -138,12 +142,15 @@ class _Found:
             self.later[label].setdefault(pk, []).append(facts)
 
     def add_looks(self, events: Any) -> None:
-        """Looks by phone: the trail names who was found."""
-        looks = events.filter(action="customer.looked_up").exclude(details__found=[])
-        words = str(SHOWS["customer.looked_up"])
-        for at, details in looks.values_list("at", "details").iterator():
+        """Looks at several at once: the trail names who was found. Older rows of the trail
+        do not, and are counted as unknown."""
+        looks = events.filter(action__in=NAMED)
+        lines = looks.values_list("action", "at", "details")
+        for name, at, details in lines.iterator():
+            self.unknown += "found" not in details
+            self.recipients |= set(details.get("recipients", []))
             for pk in details.get("found", []):
-                self.hit(pk, words, 1, at, at)
+                self.hit(pk, str(SHOWS[name]), 1, at, at)
 
     def resolve(self) -> None:
         """Targets that are no customers: their customers."""

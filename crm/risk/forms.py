@@ -1,21 +1,17 @@
 """Forms of risks, emergency plans and incidents."""
 
-from datetime import date
 from typing import Any
 
 from django import forms
-from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils.timezone import localdate, localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from crm.access.models import User
 from crm.access.scoping import offices_of, reaching
+from crm.library.forms import DATE, YEARS
 from crm.library.models import Document
 from crm.risk.models import Contact, Drill, Incident, Risk
-
-DATE = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
-YEARS = [MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2100, 12, 31))]
 
 
 class PersonName(forms.CharField):
@@ -52,9 +48,9 @@ class RiskForm(forms.ModelForm):
             start = {"owner": instance.owner.username}
         super().__init__(data, instance=instance, initial=start)
         offices = offices_of(by, "supervisor")
-        self.fields["office"].queryset = offices  # type: ignore[attr-defined]
+        self.fields["office"].queryset = offices
         self.fields["office"].initial = offices.first()
-        self.fields["kpi"].choices = [("", "—"), *kpis]  # type: ignore[attr-defined]
+        self.fields["kpi"].choices = [("", "—"), *kpis]
 
 
 class ContactForm(forms.ModelForm):
@@ -95,10 +91,10 @@ class IncidentForm(forms.ModelForm):
         start = {"noticed_at": localtime(), "leader": by.username}
         super().__init__(data, initial=start)
         offices = offices_of(by, "supervisor", "handler", "agent")
-        self.fields["office"].queryset = offices  # type: ignore[attr-defined]
+        self.fields["office"].queryset = offices
         self.fields["office"].initial = offices.first()
         plans = Document.objects.filter(reaching(by, "supervisor", "handler", "agent"))
-        self.fields["plan"].queryset = plans.filter(  # type: ignore[attr-defined]
+        self.fields["plan"].queryset = plans.filter(
             kind=Document.Kind.EMERGENCY, current__isnull=False
         )
 

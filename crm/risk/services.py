@@ -160,10 +160,8 @@ def declare(incident: Incident, *, by: User) -> Incident:
 
 def _leaders(office: Office) -> list[User]:
     """The supervisors of an office and of those above."""
-    posted = Posting.objects.in_force(localdate()).filter(
-        role=Role.SUPERVISOR, office__path__in=paths_above(office.path)
-    )
-    return [posting.user for posting in posted.select_related("user")]
+    posted = Posting.objects.leading(*paths_above(office.path))
+    return [posting.user for posting in posted]
 
 
 def _tell(user: User, subject: str, incident: Incident, what: str) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import messages
+from django.db.models import OuterRef, Subquery
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.timezone import localdate
@@ -16,7 +17,7 @@ from crm.errors import Refused
 from crm.library.models import Document
 from crm.risk import services
 from crm.risk.forms import ContactForm, DrillForm, RiskForm
-from crm.risk.models import Incident, Risk
+from crm.risk.models import Incident, Risk, Warning
 
 MOST = 500
 FIELDS = {"risk.owner": "owner"}
@@ -26,11 +27,11 @@ FIELDS = {"risk.owner": "owner"}
 def risks(request: AuthedRequest) -> HttpResponse:
     """The register, the heaviest first, and the matrix; the plans and open incidents."""
     rows = Risk.objects.visible_to(request.user).select_related("office", "owner")
+    warned = Warning.objects.filter(risk=OuterRef("pk")).order_by("-first")
+    rows = rows.annotate(newest=Subquery(warned.values("period")[:1]))
     found = sorted(
         rows.exclude(state=Risk.State.CLOSED)[:MOST], key=lambda row: -row.weight
     )
-    for row in found:
-        row.newest = row.warnings.first()
     matrix = [
         (
             likelihood,

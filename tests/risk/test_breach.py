@@ -9,10 +9,12 @@ from django.core.management import call_command
 from django.urls import reverse
 from django.utils.timezone import now
 
+from crm.audit import services as audit
 from crm.audit.models import AuditEvent
 from crm.jobs.running import run_inline
 from crm.risk import breach
 from customers import exporting, services
+from customers.duplicates import look_for_likely
 from customers.models import Export
 from tests import factories as make
 
@@ -121,3 +123,19 @@ def test_the_page_is_the_house_auditors_alone(theft, cast, client):
     assert theft["seen"][0].code in page
     answer = client.post(url, {"actor": "lin", "file": "1"})
     assert theft["looked"].code in b"".join(answer.streaming_content).decode()
+
+
+def test_a_look_for_a_likely_customer_hits_whom_it_found(cast):
+    customer = make.customer(cast.yichang, phone="13944445555")
+    look_for_likely(by=cast.lin, kind="corporate", name="x", phone="13944445555")
+    assert hit(actor=cast.lin) == {customer.pk}
+
+
+def test_winners_on_a_phone_list_are_hit_and_older_lists_are_counted(cast):
+    customer = make.customer(cast.wuhan)
+    about = {"found": [customer.pk], "recipients": [7, 8]}
+    audit.record(cast.zhao, "win.phone_list", "campaigns.season:1", details=about)
+    audit.record(cast.zhao, "win.phone_list", "campaigns.season:1")
+    found = breach.report(actor=cast.zhao)
+    assert [one.customer for one in found.hits] == [customer.pk]
+    assert (found.recipients, found.unknown) == (2, 1)

@@ -16,6 +16,7 @@ from django.utils.translation import override
 from crm import shell
 from crm.access.models import User
 from crm.audit import services as audit
+from crm.notify.services import HOUSE_LANGUAGE
 from crm.risk import breach
 from crm.text import safe_cell
 from customers.models import Export
@@ -56,7 +57,7 @@ class Command(BaseCommand):
             if export is None:
                 shell.fail(f"unknown export: {options['export']}")
         since, until = _moment(options["since"]), _moment(options["until"])
-        with override("zh-hans"):  # an official document is Chinese
+        with override(HOUSE_LANGUAGE):  # an official document
             try:
                 found = breach.report(
                     actor=actor, export=export, since=since, until=until
