@@ -20,8 +20,9 @@ test: .venv/dev  ## the whole suite on throw-away servers
 browser: .venv/dev  ## every page, both themes, both sizes, with axe
 	$(CLEAN_ENV) $(BIN)/pytest -n 2 -m browser_all tests/browser
 
-chaos: .venv/dev  ## kills, restarts, crashes
+chaos: .venv/dev  ## kills, restarts, crashes, odd input to the API
 	$(CLEAN_ENV) $(BIN)/pytest -m chaos tests/chaos
+	$(CLEAN_ENV) FUZZ_EXAMPLES=40 FUZZ_SEED=$$(date +%s) $(BIN)/pytest -n 2 tests/access/test_fuzz.py
 
 backup: .venv/run  ## a full sealed copy of database and files; BACKUP_DIR says where
 	@$(PY) manage.py backup

@@ -15,7 +15,7 @@ from campaigns.models import Campaign, CardOrder, OrderStage, Season
 from campaigns.season_views import READERS
 from crm.access.models import User
 from crm.access.scoping import offices_of
-from crm.api import StrictSerializer
+from crm.api import AfterPages, StrictSerializer
 from crm.errors import Refused
 from crm.web import keyset_page
 
@@ -27,7 +27,7 @@ def _user(request: Any) -> User:
 
 class SeasonOut(serializers.ModelSerializer):
     office = serializers.CharField(source="office.code")
-    previous = serializers.CharField(source="previous.code", default=None)
+    previous = serializers.CharField(source="previous.code", allow_null=True)
 
     class Meta:
         model = Season
@@ -132,7 +132,7 @@ def _rates(season: Season, counts: figures.SeasonCounts) -> list[dict[str, Any]]
 
 class StageOut(serializers.ModelSerializer):
     office = serializers.CharField(source="office.code")
-    owner = serializers.CharField(source="owner.username", default=None)
+    owner = serializers.CharField(source="owner.username", allow_null=True)
 
     class Meta:
         model = OrderStage
@@ -146,7 +146,7 @@ class OrderOut(serializers.ModelSerializer):
     season = serializers.CharField(source="season.code")
     customer = serializers.CharField(source="customer.code")
     office = serializers.CharField(source="customer.office.code")
-    product = serializers.CharField(source="product.code", default=None)
+    product = serializers.CharField(source="product.code", allow_null=True)
 
     class Meta:
         model = CardOrder
@@ -171,6 +171,7 @@ class OrderViewSet(viewsets.GenericViewSet):
         "stage": "stage.do",
     }
     serializer_class = OrderOut
+    pagination_class = AfterPages
     lookup_value_regex = r"\d{1,18}"
 
     def get_queryset(self) -> Any:
@@ -178,9 +179,7 @@ class OrderViewSet(viewsets.GenericViewSet):
         return rows.select_related("season", "customer__office", "product")
 
     @extend_schema(
-        parameters=[
-            OpenApiParameter(name, str) for name in ("season", "state", "after")
-        ]
+        parameters=[OpenApiParameter(name, str) for name in ("season", "state")]
     )
     def list(self, request: Request) -> Response:
         """{"next": for `after`, "results": […]}, newest first."""

@@ -33,7 +33,7 @@ class ClaimOut(serializers.ModelSerializer):
     state = serializers.CharField()
     work_order = serializers.CharField(source="complaint.ref")
     proposed_by = serializers.CharField(source="proposed_by.username")
-    decided_by = serializers.CharField(source="decided_by.username", default=None)
+    decided_by = serializers.CharField(source="decided_by.username", allow_null=True)
 
     class Meta:
         model = Claim
@@ -49,7 +49,7 @@ class FindingOut(serializers.ModelSerializer):
     state = serializers.CharField()
     work_order = serializers.CharField(source="complaint.ref")
     office = serializers.CharField(source="office.code")
-    user = serializers.CharField(source="user.username", default=None)
+    user = serializers.CharField(source="user.username", allow_null=True)
 
     class Meta:
         model = Finding
@@ -62,7 +62,7 @@ class FindingOut(serializers.ModelSerializer):
 class MeasureOut(serializers.ModelSerializer):
     work_order = serializers.CharField(source="complaint.ref")
     office = serializers.CharField(source="office.code")
-    owner = serializers.CharField(source="owner.username", default=None)
+    owner = serializers.CharField(source="owner.username", allow_null=True)
 
     class Meta:
         model = CorrectiveAction

@@ -30,8 +30,8 @@ class MilestoneOut(serializers.ModelSerializer):
 
 
 class MoveOut(serializers.ModelSerializer):
-    by = serializers.CharField(source="by.username", default=None)
-    office = serializers.CharField(source="office.code", default=None)
+    by = serializers.CharField(source="by.username", allow_null=True)
+    office = serializers.CharField(source="office.code", allow_null=True)
 
     class Meta:
         model = ComplaintMove
@@ -41,8 +41,8 @@ class MoveOut(serializers.ModelSerializer):
 class ComplaintOut(serializers.ModelSerializer):
     office = serializers.CharField(source="office.code")
     handling_office = serializers.CharField(source="handling_office.code")
-    owner = serializers.CharField(source="owner.username", default=None)
-    subcategory = serializers.CharField(source="subcategory.code", default=None)
+    owner = serializers.CharField(source="owner.username", allow_null=True)
+    subcategory = serializers.CharField(source="subcategory.code", allow_null=True)
 
     class Meta:
         model = Complaint

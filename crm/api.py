@@ -20,7 +20,7 @@ from rest_framework import (
     serializers,
     status,
 )
-from rest_framework.pagination import CursorPagination
+from rest_framework.pagination import BasePagination, CursorPagination
 from rest_framework.response import Response
 
 from crm.access.capabilities import may
@@ -95,6 +95,22 @@ class Pages(CursorPagination):
         if cursor and cursor.position is not None and not cursor.position.isdecimal():
             raise exceptions.NotFound
         return cursor
+
+
+class AfterPages(BasePagination):
+    """Documents the lists that `crm.web.keyset_page` cuts: `next`, "" at the end, is the
+    `after` of the page that follows."""
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        following = {"type": "string", "description": "For `after`; empty at the end."}
+        return {
+            "type": "object",
+            "properties": {"next": following, "results": schema},
+            "required": ["next", "results"],
+        }
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        return [{"name": "after", "in": "query", "schema": {"type": "string"}}]
 
 
 class StrictSerializer(serializers.Serializer):

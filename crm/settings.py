@@ -329,6 +329,10 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "crm.openapi.describe_errors",
+    ],
     "ENUM_NAME_OVERRIDES": {
         "WorkOrderKind": "complaints.kinds.Kind.choices",
         "WorkOrderState": "complaints.workflow.State.choices",

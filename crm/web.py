@@ -21,6 +21,7 @@ from django.http import (
     FileResponse,
     HttpRequest,
     HttpResponse,
+    JsonResponse,
     StreamingHttpResponse,
 )
 from django.shortcuts import redirect, render
@@ -33,6 +34,7 @@ from crm.notify.models import Message
 from crm.text import safe_cell
 
 logger = logging.getLogger("crm.request")
+API = "/api/"  # its callers read JSON, errors too
 
 
 class RequestIdMiddleware:
@@ -222,6 +224,9 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """The same page for what is not there and what is somebody else's."""
+    if request.path.startswith(API):
+        body = {"code": "not_found", "message": "Not found."}
+        return JsonResponse(body, status=404)
     return render(request, "404.html", status=404)
 
 

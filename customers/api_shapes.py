@@ -36,7 +36,7 @@ class CustomerOut(serializers.ModelSerializer):
     aliases = serializers.SerializerMethodField()
     id_number = serializers.SerializerMethodField()
     office = serializers.CharField(source="office.code")
-    manager = serializers.CharField(source="manager.username", default=None)
+    manager = serializers.CharField(source="manager.username", allow_null=True)
 
     class Meta:
         model = Customer

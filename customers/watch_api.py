@@ -25,7 +25,7 @@ OFFICE = OpenApiParameter("office", str, description="Code of an office of yours
 class AlertOut(serializers.ModelSerializer):
     kind = serializers.CharField(source="rule.kind")
     reason = serializers.SerializerMethodField()
-    owner = serializers.CharField(source="owner.username", default=None)
+    owner = serializers.CharField(source="owner.username", allow_null=True)
 
     class Meta:
         model = Alert

@@ -59,10 +59,10 @@ class VisitOut(serializers.ModelSerializer):
     way = serializers.CharField()
     state = serializers.CharField()
     customer_name = serializers.SerializerMethodField()
-    visitor = serializers.CharField(source="visitor.username", default=None)
+    visitor = serializers.CharField(source="visitor.username", allow_null=True)
     due_because = serializers.SerializerMethodField()
     day_because = serializers.SerializerMethodField()
-    report = ReportOut(default=None)
+    report = ReportOut(default=None, allow_null=True)
 
     class Meta:
         model = Visit

@@ -4,7 +4,7 @@ from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import exceptions, viewsets
+from rest_framework import exceptions, serializers, viewsets
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -25,6 +25,25 @@ ASKED = [
     ),
     OpenApiParameter("day", OpenApiTypes.DATE, description="A day in the period."),
 ]
+
+
+class KpiOut(serializers.Serializer):
+    """A definition, as `_definition` writes it."""
+
+    kpi = serializers.CharField()
+    label = serializers.CharField()
+    group = serializers.CharField()
+    numerator = serializers.CharField()
+    denominator = serializers.CharField()
+    left_out = serializers.CharField()
+    calendar = serializers.CharField()
+    unit = serializers.CharField()
+    low_is_good = serializers.BooleanField()
+    target = serializers.FloatField(allow_null=True)
+    source = serializers.CharField()
+    owner = serializers.CharField()
+    version = serializers.IntegerField()
+    changes = serializers.ListField(child=serializers.DictField())
 
 
 def _definition(kpi: Kpi) -> dict[str, Any]:
@@ -70,9 +89,13 @@ class KpiViewSet(viewsets.GenericViewSet):
         "retrieve": "kpi.view",
         "figures": "kpi.view",
     }
+    pagination_class = None
     lookup_value_regex = r"[a-z0-9_]{1,40}"
 
-    @extend_schema(operation_id="kpis_list", responses=OpenApiTypes.OBJECT)
+    @extend_schema(
+        operation_id="kpis_list",
+        responses=KpiOut(many=True),
+    )
     def list(self, request: Request) -> Response:
         """Every definition, with its version."""
         return Response([_definition(kpi) for kpi in KPIS])

@@ -17,6 +17,7 @@ from crm.api import KEY, checked, flat, once_by_key
 from crm.dashboards.models import AssessmentSheet, Bulletin
 from crm.library import services as library
 from crm.library.models import Document
+from crm.openapi import OBJECTS
 from crm.programmes import units, walking
 from crm.programmes.forms import RequestForm
 from crm.programmes.models import (
@@ -39,7 +40,7 @@ def out_of(model: Any, fields: str, **named: str) -> type[serializers.ModelSeria
     body: dict[str, Any] = {
         name: serializers.CharField() for name in names if name in chosen
     } | {
-        name: serializers.CharField(source=source, default=None)
+        name: serializers.CharField(source=source, allow_null=True)
         for name, source in named.items()
     }
     body["Meta"] = type("Meta", (), {"model": model, "fields": [*names, *named]})
@@ -94,7 +95,7 @@ class ProgrammeViewSet(Seen):
     )
     related = ("office",)
 
-    @extend_schema(responses=OpenApiTypes.OBJECT)
+    @extend_schema(responses=OBJECTS)
     @action(detail=True)
     def ranking(self, request: Request, pk: str) -> Response:
         """The ten best, and oneself."""

@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from crm.access.scoping import offices_of
-from crm.api import StrictSerializer
+from crm.api import AfterPages, StrictSerializer
 from crm.web import keyset_page
 from delivery.models import MailItem, Score
 from delivery.quality import event_import, figures, item_import, pickup_import, scores
@@ -35,8 +35,8 @@ class ItemOut(serializers.ModelSerializer):
 
     office = serializers.CharField(source="office.code")
     accepted = serializers.DateTimeField()
-    delivered = serializers.DateTimeField()
-    returned = serializers.DateTimeField()
+    delivered = serializers.DateTimeField(allow_null=True)
+    returned = serializers.DateTimeField(allow_null=True)
 
     class Meta:
         model = MailItem
@@ -70,6 +70,7 @@ class ItemViewSet(viewsets.GenericViewSet):
         "bring": "transfer.import",
     }
     serializer_class = ItemOut
+    pagination_class = AfterPages
     lookup_value_regex = r"[\w.:+-]{1,40}"
 
     @extend_schema(
@@ -77,7 +78,7 @@ class ItemViewSet(viewsets.GenericViewSet):
             *QUESTION,
             *(
                 OpenApiParameter(name, str)
-                for name in ("which", "from_region", "to_region", "courier", "after")
+                for name in ("which", "from_region", "to_region", "courier")
             ),
         ]
     )
