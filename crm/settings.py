@@ -154,6 +154,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Celery: jobs are rows in PostgreSQL, Valkey is only the bell ---------------------
 CELERY_BROKER_URL = env.str("REDIS_URL", default=PLACE.redis_url)
+CELERY_TASK_DEFAULT_QUEUE = "celery"
 CELERY_RESULT_BACKEND = None
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"

@@ -56,6 +56,18 @@ def ring_on_commit(job_id: int, kind: str) -> None:
     transaction.on_commit(lambda: ring(job_id, kind))
 
 
+def unheard() -> int:
+    """How many rings wait for a worker; 0 also from a broker that does not answer."""
+    try:
+        with _connection() as connection:
+            queue = connection.default_channel.queue_declare(
+                settings.CELERY_TASK_DEFAULT_QUEUE, passive=True
+            )
+    except Exception:  # noqa: BLE001 - down is down
+        return 0
+    return queue.message_count
+
+
 def broker_answers() -> bool:
     """Whether the broker answers a ping within 0.2 s."""
     try:

@@ -11,6 +11,10 @@ from crm.jobs import bell, health, running, schedule
 from crm.jobs.models import Job
 
 
+# So many jobs of an emptied broker are heard again at each sweep.
+MOST_RUNG = 200
+
+
 @shared_task
 def run_job(job_id: int) -> None:
     """Safe to run any number of times: see running.claim."""
@@ -23,7 +27,8 @@ def sweep() -> None:
     """Take due slots, then run what waits: queued and unheard, or left by the dead."""
     schedule.run_due()
     waiting = Job.objects.claimable(now()).order_by("due_at")
-    for job_id, kind in list(waiting.values_list("pk", "kind")[:20]):
+    room = max(MOST_RUNG - bell.unheard(), 0)  # those rung before are in the queue still
+    for job_id, kind in list(waiting.values_list("pk", "kind")[:room]):
         bell.ring(job_id, kind)
 
 
