@@ -1,10 +1,10 @@
 from django.apps import AppConfig
-from django.db.models.signals import post_migrate
-from django.utils.module_loading import import_string
+
+from crm.sowing import sow_after_migrate
 
 
 class DeliveryConfig(AppConfig):
     name = "delivery"
 
     def ready(self) -> None:
-        post_migrate.connect(import_string("delivery.sowing.sow"), sender=self)
+        sow_after_migrate(self, "delivery.sowing.sow")

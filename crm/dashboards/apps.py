@@ -1,6 +1,6 @@
 from django.apps import AppConfig
-from django.db.models.signals import post_migrate
-from django.utils.module_loading import import_string
+
+from crm.sowing import sow_after_migrate
 
 
 class DashboardsConfig(AppConfig):
@@ -8,5 +8,4 @@ class DashboardsConfig(AppConfig):
     label = "dashboards"
 
     def ready(self) -> None:
-        sow = import_string("crm.dashboards.assessing.sow")
-        post_migrate.connect(sow, sender=self)
+        sow_after_migrate(self, "crm.dashboards.assessing.sow")

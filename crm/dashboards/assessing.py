@@ -54,7 +54,7 @@ RULES: tuple[tuple[str, str, str], ...] = (
 )
 
 
-def sow(**_facts: Any) -> None:
+def sow() -> None:
     """What is missing of the usual rules; what is there stays as it is."""
     for source, whom, percent in RULES:
         AssessmentRule.objects.get_or_create(

@@ -1,4 +1,4 @@
-"""Periods that figures are kept for: day, week, ten days, month, quarter, half, year; pure.
+"""Periods that figures are kept for, from a day to a year and a card season; pure.
 
 A week begins on Monday; ten days (旬) are 1–10, 11–20 and the rest of the month. Sources:
 R-KPI-03; domain.md 5.4 for comparing with last year around the Spring Festival.
@@ -26,6 +26,7 @@ class Kind(models.TextChoices):
     QUARTER = "quarter", pgettext_lazy("period", "Quarter")
     HALF = "half", pgettext_lazy("period", "Half-year")
     YEAR = "year", pgettext_lazy("period", "Year")
+    SEASON = "season", pgettext_lazy("period", "Card season")
 
 
 # Days after its end when a period's figures are final: scans, payments and answers that
@@ -38,8 +39,18 @@ SETTLES = {
     Kind.QUARTER: 10,
     Kind.HALF: 10,
     Kind.YEAR: 15,
+    Kind.SEASON: 15,
 }
-MONTHS = {Kind.MONTH: 1, Kind.QUARTER: 3, Kind.HALF: 6, Kind.YEAR: 12}
+MONTHS = {
+    Kind.MONTH: 1,
+    Kind.QUARTER: 3,
+    Kind.HALF: 6,
+    Kind.YEAR: 12,
+    Kind.SEASON: 12,
+}
+# A card season is named after the year of its draw; from drawing up the plan in the June
+# before to the end of May, when reports are in (domain.md 4.2), it is a year for every office.
+SEASON_BEGINS = 6
 
 
 @dataclass(frozen=True)
@@ -64,6 +75,8 @@ class Span:
             return f"{year} H{1 if self.first.month == 1 else 2}"
         if self.kind == Kind.YEAR:
             return f"{year}"
+        if self.kind == Kind.SEASON:
+            return f"{year}/{self.last:%y}"
         if self.kind == Kind.WEEK:
             iso = self.first.isocalendar()
             return f"{iso.year} W{iso.week:02}"
@@ -120,6 +133,11 @@ def _months(count: int) -> Callable[[date], tuple[date, date]]:
     return read
 
 
+def _season(day: date) -> tuple[date, date]:
+    first = date(day.year - (day.month < SEASON_BEGINS), SEASON_BEGINS, 1)
+    return first, add_months(first, 12) - DAY
+
+
 READ: dict[Kind, Callable[[date], tuple[date, date]]] = {
     Kind.DAY: lambda day: (day, day),
     Kind.WEEK: lambda day: (
@@ -128,6 +146,7 @@ READ: dict[Kind, Callable[[date], tuple[date, date]]] = {
     ),
     Kind.TEN_DAYS: _ten_days,
     **{kind: _months(count) for kind, count in MONTHS.items()},
+    Kind.SEASON: _season,
 }
 
 

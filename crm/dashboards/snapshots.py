@@ -26,6 +26,7 @@ LOOKS_BACK = {
     Kind.QUARTER: 2,
     Kind.HALF: 2,
     Kind.YEAR: 2,
+    Kind.SEASON: 2,
 }
 BATCH = 5_000
 

@@ -21,7 +21,7 @@ from crm.errors import Refused
 from crm.org.models import Office, paths_above
 
 MOST = 100  # percent
-GRIDS = (Kind.MONTH, Kind.QUARTER, Kind.HALF, Kind.YEAR)
+GRIDS = (Kind.MONTH, Kind.QUARTER, Kind.HALF, Kind.YEAR, Kind.SEASON)
 Key = tuple[int, Span]  # office, period
 
 
@@ -42,8 +42,10 @@ def units_of(office: Office) -> list[Office]:
 
 
 def spans_of(kind: str, year: int) -> list[Span]:
-    """The columns of a grid: the periods of a kind in a year."""
+    """The columns of a grid: the periods of a kind that begin in a year."""
     span, found = span_of(kind, date(year, 1, 1)), []
+    if span.first.year < year:  # a season
+        span = span.following
     while span.first.year == year:
         found.append(span)
         span = span.following

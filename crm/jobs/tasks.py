@@ -10,7 +10,6 @@ from django.utils.timezone import now
 from crm.jobs import bell, health, running, schedule
 from crm.jobs.models import Job
 
-
 # So many jobs of an emptied broker are heard again at each sweep.
 MOST_RUNG = 200
 
@@ -27,7 +26,9 @@ def sweep() -> None:
     """Take due slots, then run what waits: queued and unheard, or left by the dead."""
     schedule.run_due()
     waiting = Job.objects.claimable(now()).order_by("due_at")
-    room = max(MOST_RUNG - bell.unheard(), 0)  # those rung before are in the queue still
+    room = max(
+        MOST_RUNG - bell.unheard(), 0
+    )  # those rung before are in the queue still
     for job_id, kind in list(waiting.values_list("pk", "kind")[:room]):
         bell.ring(job_id, kind)
 

@@ -32,6 +32,8 @@ def free_port() -> int:
 class Product:
     """`manage.py serve` on a data folder; its output in `log`."""
 
+    root = ROOT  # of the code that runs
+
     def __init__(self, folder: Path, **env: str) -> None:
         self.folder, self.port = folder, free_port()
         self.log = folder.parent / f"{folder.name}.log"
@@ -54,11 +56,11 @@ class Product:
     def manage(self, *arguments: str) -> subprocess.CompletedProcess:
         return subprocess.run(
             [sys.executable, "manage.py", *arguments],
-            cwd=ROOT,
+            cwd=self.root,
             env=self.env,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
             check=False,
         )
 
@@ -68,7 +70,7 @@ class Product:
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "manage.py", "serve"],
-                cwd=ROOT,
+                cwd=self.root,
                 env=self.env,
                 stdout=log,
                 stderr=log,
