@@ -35,7 +35,7 @@ GROUPS: tuple[tuple[Any, tuple[MenuEntry, ...]], ...] = (
         _("Desk"),
         (
             MenuEntry(
-                pgettext_lazy("menu", "Now"), "front:front", "gauge", "front.see"
+                pgettext_lazy("menu", "Now"), "front:front", "target", "front.see"
             ),
             MenuEntry(_("Today"), "customers:today", "sun", "task.view"),
             MenuEntry(
@@ -81,6 +81,7 @@ GROUPS: tuple[tuple[Any, tuple[MenuEntry, ...]], ...] = (
             MenuEntry(
                 _("Assessment"), "dashboards:assessments", "scale", "assessment.view"
             ),
+            MenuEntry(_("My figures"), "dashboards:mine", "target", "figures.mine"),
             MenuEntry(
                 _("My assessment"),
                 "dashboards:assessment_mine",

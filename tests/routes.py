@@ -114,6 +114,8 @@ ROUTES = {
     "dashboards:figures": Route("kpi.view"),
     "dashboards:kpi": Route("kpi.view"),
     "dashboards:rows": Route("kpi.drill"),
+    "dashboards:mine": Route("figures.mine"),
+    "dashboards:mine_rows": Route("figures.mine"),
     "dashboards:export": Route("kpi.view"),
     "dashboards:assessments": Route("assessment.view"),
     "dashboards:assessment": Route(

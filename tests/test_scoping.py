@@ -49,6 +49,7 @@ NAMED = {
     "dashboards:kpi": ["online_share"],
     "dashboards:kpi_improve": ["online_share"],
     "dashboards:rows": ["online_share", "bottom"],
+    "dashboards:mine_rows": ["online_share", "bottom"],
     "api-kpi-detail": ["online_share"],
 }
 

@@ -102,6 +102,7 @@ CAPABILITIES: dict[str, set[Role]] = {
     "assessment.propose": {S},  # signed by another
     "assessment.view": {S, Role.FINANCE},
     "assessment.export": {Role.FINANCE},
+    "figures.mine": {A, H, M, Q, Role.INSPECTOR},
     "assessment.mine": {A, H, M, S, Q, Role.INSPECTOR},
     "bulletin.write": {S},
     "bulletin.read": {A, H, M, S, Role.ANALYST, Q, Role.INSPECTOR},

@@ -1,6 +1,7 @@
 """The pages of figures: a unit's board, one KPI with its league, the rows behind a number."""
 
 import hashlib
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -9,17 +10,19 @@ from urllib.parse import urlencode
 from django.conf import settings
 from django.core.cache import cache
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.timezone import localdate
 from django.utils.translation import get_language
 
 from crm.access.capabilities import AuthedRequest, may, needs
 from crm.audit import services as audit
-from crm.dashboards import boards, sheets
+from crm.dashboards import boards, people, sheets
 from crm.dashboards.forms import FiguresForm
-from crm.dashboards.periods import Span
+from crm.dashboards.periods import Kind, Span, span_of
 from crm.dashboards.reckoned import BY_NAME
 from crm.dashboards.registry import GROUPS, UNITS, Kpi
 from crm.org.models import Office
@@ -153,6 +156,8 @@ def kpi(request: AuthedRequest, name: str) -> HttpResponse:
         "cell": next((cell for cell in cells if cell.kpi == one), None),
         "here": here,
         "lines": boards.league(one, office, span, only_aggregates=hide),
+        "people": [] if hide else people.people(one, office, span),
+        "nobody": people.NOBODY,
         "links": _links(one, office, span) if context["may_drill"] else {},
         "past": boards.past(one, office, span, only_aggregates=hide),
     }
@@ -187,14 +192,12 @@ def rows(request: AuthedRequest, name: str, side: str) -> HttpResponse:
     if behind is None:
         raise Http404
     found, shows = behind
-    page = keyset_page(
-        found,
-        ["-pk", "-pk"],
-        request.GET.get("after", ""),
-        cap=None,
-        read_key=partial(_key, found.model),
-        write_key=lambda row: str(row.pk),
-    )
+    query, person = address(office, span), request.GET.get("person", "")
+    if person:
+        found = people.rows_of(one, found, person)
+        query += f"&person={person}"
+    if found is None:
+        raise Http404
     audit.record(
         request.user,
         "kpi.drilled",
@@ -205,15 +208,56 @@ def rows(request: AuthedRequest, name: str, side: str) -> HttpResponse:
             "part": side,
             "from": f"{span.first}",
             "to": f"{span.last}",
+            "person": person,
         },
     )
-    context = {
+    context = {"office": office, "span": span, "address": query}
+    context |= {"back": f"{reverse('dashboards:kpi', args=[name])}?{query}"}
+    return _listed(request, one, side, found, shows, context)
+
+
+def _listed(
+    request: AuthedRequest,
+    one: Kpi,
+    side: str,
+    found: QuerySet,
+    shows: Callable[[Any], Any],
+    context: dict[str, Any],
+) -> HttpResponse:
+    """A page of the rows behind a part."""
+    page = keyset_page(
+        found,
+        ["-pk", "-pk"],
+        request.GET.get("after", ""),
+        cap=None,
+        read_key=partial(_key, found.model),
+        write_key=lambda row: str(row.pk),
+    )
+    context |= {
         "kpi": one,
         "part": getattr(one, side),
-        "office": office,
-        "span": span,
-        "address": address(office, span),
         "page": page,
         "lines": [shows(row) for row in page.rows],
     }
     return render(request, "dashboards/rows.html", context)
+
+
+@needs("figures.mine")
+def mine(request: AuthedRequest) -> HttpResponse:
+    """One's own figures of this month beside the month before."""
+    span, found = people.own(request.user)
+    context = {"span": span, "rows": found}
+    return render(request, "dashboards/mine.html", context)
+
+
+@needs("figures.mine")
+def mine_rows(request: AuthedRequest, name: str, side: str) -> HttpResponse:
+    """The rows behind a part of one's own figure of this month."""
+    one = _kpi(name)
+    span = span_of(Kind.MONTH, localdate())
+    found = people.own_rows(one, side, request.user, span) if side in SIDES else None
+    if found is None:
+        raise Http404
+    context = {"span": span, "address": "", "back": reverse("dashboards:mine")}
+    shows = getattr(one, side).rows.shows
+    return _listed(request, one, side, found, shows, context)

@@ -55,7 +55,7 @@ class Rows:
     """A table whose rows KPIs count, each of an office (`office`, a lookup) and a day.
 
     `of` gives the rows of the days first to last, both included, of everybody; `shows` a
-    row as a line.
+    row as a line. `person`, a lookup, is who did or owes it; "" where that is nobody.
     """
 
     name: str
@@ -63,6 +63,7 @@ class Rows:
     office: str
     shows: Callable[[Any], Line]
     related: tuple[str, ...] = ()
+    person: str = ""
 
     def under(self, office: Office, span: Span) -> QuerySet:
         """Those at or below an office. The caller has settled that it may be read."""
@@ -131,6 +132,12 @@ class Kpi:
 
     def __str__(self) -> str:
         return str(self.label)
+
+    @property
+    def person(self) -> str:
+        """The lookup of who stands behind it, where both parts count rows of one table."""
+        rows = self.top.rows
+        return rows.person if rows and rows is self.bottom.rows else ""
 
     def shown(self, share: Share) -> Decimal | None:
         """The value in the KPI's unit, unrounded; None without a denominator."""

@@ -202,26 +202,49 @@ def _unit_request_line(row: UnitRequest) -> Line:
     )
 
 
-PARTS = Rows("parts", _parts, "office", _part_line, ("user", "event"))
+ORDER = ("complaint",)
+OF_CUSTOMER = ("customer",)
+PARTS = Rows("parts", _parts, "office", _part_line, ("user", "event"), "user")
 UNIT_REQUESTS = Rows("unit_requests", _asked_of_units, "asked", _unit_request_line)
 READINGS = Rows(
-    "readings", _readings, "office", _reading_line, ("user", "edition__document")
+    "readings",
+    _readings,
+    "office",
+    _reading_line,
+    ("user", "edition__document"),
+    "user",
 )
-ORDERS = Rows("orders", _opened, "handling_office", _order_line)
-TAKEN = Rows("taken", _opened, "office", _order_line)
-CLOSED = Rows("closed", _closed, "handling_office", _order_line)
+ORDERS = Rows("orders", _opened, "handling_office", _order_line, person="owner")
+TAKEN = Rows("taken", _opened, "office", _order_line, person="created_by")
+CLOSED = Rows("closed", _closed, "handling_office", _order_line, person="owner")
 CLOCKS = Rows(
-    "clocks", _clocks, "complaint__handling_office", _clock_line, ("complaint",)
+    "clocks",
+    _clocks,
+    "complaint__handling_office",
+    _clock_line,
+    ORDER,
+    "complaint__owner",
 )
-CALLS = Rows("calls", _calls, "office", _call_line, ("complaint",))
+CALLS = Rows("calls", _calls, "office", _call_line, ORDER, "user")
 ANSWERED = Rows("answered", _answered, "office", _invitation_line)
 ASKED = Rows("asked", _asked, "office", _invitation_line)
-VISITS = Rows("visits", _visits, "customer__office", _visit_line, ("customer",))
-BILLS = Rows("bills", _bills, "customer__office", _bill_line, ("customer",))
+VISITS = Rows(
+    "visits", _visits, "customer__office", _visit_line, OF_CUSTOMER, "visitor"
+)
+BILLS = Rows(
+    "bills", _bills, "customer__office", _bill_line, OF_CUSTOMER, "customer__manager"
+)
 CUSTOMERS = Rows("customers", _customers, "office", _customer_line)
-PROJECTS = Rows("projects", _projects, "customer__office", _project_line, ("customer",))
-HELP = Rows("help", _help, "office", _help_line, ("complaint",))
-CHECKS = Rows("checks", _checks, "office", _check_line, ("complaint",))
+PROJECTS = Rows(
+    "projects",
+    _projects,
+    "customer__office",
+    _project_line,
+    OF_CUSTOMER,
+    "customer__manager",
+)
+HELP = Rows("help", _help, "office", _help_line, ORDER, "replied_by")
+CHECKS = Rows("checks", _checks, "office", _check_line, ORDER, "agent")
 
 
 def seconds(count: int) -> Value:

@@ -17,6 +17,10 @@ urlpatterns = [
     path("board/", views.board, name="board"),
     path("board/compute/", views.compute, name="compute"),
     path("figures/", figure_views.figures, name="figures"),
+    path("figures/mine/", figure_views.mine, name="mine"),
+    path(
+        "figures/mine/<str:name>/<str:side>/", figure_views.mine_rows, name="mine_rows"
+    ),
     path("figures/export/", figure_views.export, name="export"),
     path("targets/", target_views.targets, name="targets"),
     path("targets/copy/", target_views.copy, name="targets_copy"),

@@ -217,6 +217,7 @@ PAGES = {
         "/nowhere/",
     ],
     "zhao": [
+        "/kpi/figures/mine/",
         "/visits/",
         "/visits/?view=week",
         "/visits/?view=month",

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.timezone import localdate, make_aware, now
 
 from complaints.models import Complaint
-from crm.dashboards import boards, reckoned, snapshots
+from crm.dashboards import boards, people, reckoned, snapshots
 from crm.dashboards.models import Figure, FigureRun
 from crm.dashboards.periods import Kind, Span, last_ended, span_of
 from crm.dashboards.reckoned import BY_NAME, GROUPS, KPIS
@@ -71,7 +71,25 @@ def check(office: Office, span: Span) -> int:
                 rows.aggregate(n=Sum(part.total))["n"] if part.total else rows.count()
             )
             assert (found or 0) == number, (kpi.name, side, span)
+        check_people(kpi, office, span, share)
     return filled
+
+
+def check_people(kpi, office: Office, span: Span, share: Share) -> None:
+    """The shares of persons add up to the figure, and each is its rows."""
+    if not kpi.person:
+        return
+    lines = people.people(kpi, office, span)
+    parts = [(line.share.numerator, line.share.denominator) for line in lines]
+    said = tuple(sum(column) for column in zip(*parts, strict=True)) if parts else ()
+    assert said == ((share.numerator, share.denominator) if share.denominator else ())
+    for line in lines[:3]:
+        behind, _shows = boards.rows_behind(kpi, "bottom", office, span)
+        person = str(line.user.pk) if line.user else people.NOBODY
+        mine = people.rows_of(kpi, behind, person)
+        total = kpi.bottom.total
+        found = mine.aggregate(n=Sum(total))["n"] if total else mine.count()
+        assert found == line.share.denominator, (kpi.name, line)
 
 
 @pytest.mark.timeout(400)  # it makes the whole demo, beside other tests
