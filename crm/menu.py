@@ -78,6 +78,7 @@ GROUPS: tuple[tuple[Any, tuple[MenuEntry, ...]], ...] = (
             MenuEntry(
                 _("Combined assessment"), "dashboards:combined", "trophy", "kpi.target"
             ),
+            MenuEntry(_("Service costs"), "dashboards:costs", "coins", "cost.note"),
             MenuEntry(
                 _("Assessment"), "dashboards:assessments", "scale", "assessment.view"
             ),

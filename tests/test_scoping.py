@@ -48,6 +48,7 @@ NAMED = {
     "access:duty_add": ["shift"],
     "dashboards:kpi": ["online_share"],
     "dashboards:kpi_improve": ["online_share"],
+    "dashboards:export_end": [99999999],
     "dashboards:rows": ["online_share", "bottom"],
     "dashboards:mine_rows": ["online_share", "bottom"],
     "api-kpi-detail": ["online_share"],

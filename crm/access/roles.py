@@ -107,6 +107,7 @@ CAPABILITIES: dict[str, set[Role]] = {
     "bulletin.write": {S},
     "bulletin.read": {A, H, M, S, Role.ANALYST, Q, Role.INSPECTOR},
     "kpi.target": {S},  # of the units below one's own; the top sets its own
+    "cost.note": {S, Role.FINANCE},  # what service costs an office
     "transfer.import": {S, Role.IMPORTER},
     "transfer.view": {M, S, Role.IMPORTER},
     "recipients.keep": {M, S},  # lists that customers entrust to us

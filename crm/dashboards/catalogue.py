@@ -170,6 +170,40 @@ SERVICE = (
         target=Decimal(QUALITY_PASS),
     ),
 )
+NOTED = Part(
+    _("Yuan noted for the whole months of the period"), rows.COSTS, total="amount"
+)
+PER_OFFICE = _(
+    "Compensation, which stands with claims; offices that noted no cost yet."
+)
+COSTS = (
+    Kpi(
+        "cost_per_order",
+        _("Cost of service per work order"),
+        "service",
+        NOTED,
+        Part(_("Work orders closed in the period"), rows.CLOSED),
+        "R-KPI-33",
+        CALL_CENTRE,
+        unit="yuan",
+        is_low_good=True,
+        needs_top=True,
+        excludes=PER_OFFICE,
+    ),
+    Kpi(
+        "cost_per_customer",
+        _("Cost of service per customer"),
+        "service",
+        NOTED,
+        Part(_("Customers at its end"), rows.CUSTOMERS),
+        "R-KPI-33",
+        CALL_CENTRE,
+        unit="yuan",
+        is_low_good=True,
+        needs_top=True,
+        excludes=PER_OFFICE,
+    ),
+)
 CALLS = (
     Kpi(
         "first_contact_resolution",

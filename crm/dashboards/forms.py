@@ -129,6 +129,14 @@ class FiguresForm(forms.Form):
         return cleaned
 
 
+class StandingForm(FiguresForm):
+    """Which workbook is wanted again and again: any office, any kind of period."""
+
+    def __init__(self, data: Any, *, by: User) -> None:
+        super().__init__(data, by=by)
+        del self.fields["day"]
+
+
 class GridForm(forms.Form):
     """Which KPI's targets, of which office and those below it, for which year."""
 
@@ -163,3 +171,29 @@ class GridForm(forms.Form):
             for group, label in GROUPS.items()
         ]
         self.fields["kind"].choices = [(kind.value, kind.label) for kind in GRIDS]
+
+
+class CostForm(forms.Form):
+    """Whose service costs, of which year."""
+
+    office = forms.ModelChoiceField(
+        queryset=None,
+        to_field_name="code",
+        label=gettext_lazy("Office"),
+        empty_label=None,
+    )
+    year = forms.IntegerField(
+        label=gettext_lazy("Year"), min_value=FIRST_YEAR, max_value=LAST_YEAR
+    )
+
+    def __init__(self, data: Any, *, by: User) -> None:
+        offices = offices_of(by, "supervisor", "finance")
+        units = near(offices, data.get("office", ""))
+        known = {
+            "office": units[0].code if units else "",
+            "year": localdate().year,
+        }
+        given = {name: data[name] for name in known if data.get(name)}
+        super().__init__({**known, **given})
+        self.fields["office"].queryset = offices
+        self.fields["office"].choices = [(unit.code, str(unit)) for unit in units]

@@ -14,6 +14,7 @@ from crm.dashboards.catalogue import (
     CALL_CENTRE,
     CALLS,
     CARE,
+    COSTS,
     KEY_ACCOUNT,
     MONEY,
     SERVICE,
@@ -266,5 +267,15 @@ def _metric(metric: Metric) -> Kpi:
 
 
 DELIVERY = tuple(_metric(metric) for metric in METRICS)
-KPIS = (*SOLD_KPIS, *CUSTOMERS, *MONEY, *SERVICE, *CALLS, *CARE, *DELIVERY, *STAFF)
+KPIS = (
+    *SOLD_KPIS,
+    *CUSTOMERS,
+    *MONEY,
+    *SERVICE,
+    *COSTS,
+    *CALLS,
+    *CARE,
+    *DELIVERY,
+    *STAFF,
+)
 BY_NAME = {kpi.name: kpi for kpi in KPIS}

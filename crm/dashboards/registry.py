@@ -123,6 +123,7 @@ class Kpi:
         ""  # those that can be reckoned from each other: told or hidden together
     )
     is_low_good: bool = False
+    needs_top: bool = False  # nothing noted is not nought: then there is no figure
     target: Decimal | None = None
     excludes: Any = ""
     calendar: Any = _("calendar days")
@@ -190,7 +191,8 @@ def read(offices: Iterable[Office], span: Span, kpis: Iterable[Kpi]) -> Shares:
                 sums[unit.pk, kpi.name, "top"],
                 sums[unit.pk, kpi.name, "bottom"],
             )
-            found[unit.pk][kpi.name] = share(kpi, tops, bottoms)
+            is_silent = kpi.needs_top and not tops
+            found[unit.pk][kpi.name] = share(kpi, tops, 0 if is_silent else bottoms)
     return found
 
 

@@ -10,10 +10,12 @@ from django.utils.timezone import localdate, make_aware, now
 
 from complaints.models import Call, CoHandler, Complaint, Milestone, QualityCheck
 from complaints.workflow import State
+from crm.dashboards.models import ServiceCost
 from crm.dashboards.registry import Line, Rows
 from crm.library.models import Document, Reading
 from crm.programmes.models import TakingPart, UnitRequest
 from customers.models import Customer, Opportunity, Receivable
+from customers.queries import add_months
 from delivery.models import Invitation, Visit
 
 
@@ -204,6 +206,25 @@ def _unit_request_line(row: UnitRequest) -> Line:
 
 ORDER = ("complaint",)
 OF_CUSTOMER = ("customer",)
+
+
+def _costs(first: date, last: date) -> QuerySet:
+    """Of the whole months in the days: a part of a month has no cost of its own."""
+    following = last + timedelta(1)
+    return ServiceCost.objects.filter(
+        month__gte=first, month__lte=add_months(following.replace(day=1), -1)
+    )
+
+
+def _cost_line(row: ServiceCost) -> Line:
+    url = (
+        f"{reverse('dashboards:costs')}?office={row.office.code}&year={row.month.year}"
+    )
+    return Line(
+        f"{row.office}", url, row.month, f"{row.get_kind_display()} {row.amount}"
+    )
+
+
 PARTS = Rows("parts", _parts, "office", _part_line, ("user", "event"), "user")
 UNIT_REQUESTS = Rows("unit_requests", _asked_of_units, "asked", _unit_request_line)
 READINGS = Rows(
@@ -243,6 +264,7 @@ PROJECTS = Rows(
     OF_CUSTOMER,
     "customer__manager",
 )
+COSTS = Rows("costs", _costs, "office", _cost_line, ("office",))
 HELP = Rows("help", _help, "office", _help_line, ORDER, "replied_by")
 CHECKS = Rows("checks", _checks, "office", _check_line, ORDER, "agent")
 

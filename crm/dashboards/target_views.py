@@ -1,7 +1,6 @@
 """The grid of targets: units by periods of a year, for one KPI."""
 
-from contextlib import suppress
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,11 +13,10 @@ from django.views.decorators.http import require_POST
 
 from crm.access.capabilities import AuthedRequest, needs
 from crm.dashboards import targets as grid
+from crm.dashboards.cells import shown_numbers, typed_numbers
 from crm.dashboards.forms import GridForm
 from crm.dashboards.reckoned import BY_NAME
 from crm.dashboards.registry import UNITS
-
-LARGEST = Decimal("9999999999.99")
 
 
 def _address(asked: dict[str, Any]) -> str:
@@ -31,32 +29,15 @@ def _address(asked: dict[str, Any]) -> str:
     return f"{reverse('dashboards:targets')}?{urlencode(query)}"
 
 
-def _typed(
-    request: AuthedRequest, names: dict[Any, str]
-) -> tuple[dict[Any, Decimal], dict[Any, str]]:
-    """The numbers that were typed into the inputs of these names, by their keys, and what
-    is wrong with those that are none."""
-    found: dict[Any, Decimal] = {}
-    wrong: dict[Any, str] = {}
-    for key, name in names.items():
-        text = request.POST.get(name, "").strip()
-        if not text:
-            continue
-        try:
-            value = Decimal(text.replace(",", ""))
-        except InvalidOperation:
-            wrong[key] = _("Not a number.")
-            continue
-        if not (value.is_finite() and 0 <= value <= LARGEST):
-            wrong[key] = _("Between 0 and 9,999,999,999.99.")
-            continue
-        found[key] = value.quantize(Decimal("0.01"))
-    return found, wrong
-
-
 def _names(units: list, spans: list) -> dict[Any, str]:
     return {
         (unit.pk, span): f"t-{unit.pk}-{span.first}" for unit in units for span in spans
+    }
+
+
+def _held(units: list, spans: list) -> dict[Any, str]:
+    return {
+        (unit.pk, span): f"s-{unit.pk}-{span.first}" for unit in units for span in spans
     }
 
 
@@ -71,25 +52,11 @@ def _benchmarks(
             for span, row in rows.items()
             if row and row.benchmark is not None
         }, {}
-    found, wrong = _typed(request, {span: f"b-{span.first}" for span in spans})
+    found, wrong = typed_numbers(request, {span: f"b-{span.first}" for span in spans})
     for span in found:
         if (office.pk, span) not in targets:
             wrong[span] = _("Set the office's target first.")
     return found, wrong
-
-
-def _shown(
-    request: AuthedRequest, units: list, spans: list
-) -> dict[grid.Key, Decimal | None]:
-    """What each cell held when the page was made, as it sends it back."""
-    found: dict[grid.Key, Decimal | None] = {}
-    for unit in units:
-        for span in spans:
-            text = request.POST.get(f"s-{unit.pk}-{span.first}")
-            if text is not None:
-                with suppress(InvalidOperation):
-                    found[unit.pk, span] = Decimal(text) if text else None
-    return found
 
 
 @needs("kpi.target")
@@ -106,7 +73,7 @@ def targets(request: AuthedRequest) -> HttpResponse:
     wrong: dict[grid.Key, str] = {}
     if request.method == "POST":
         fixed = {unit.pk for unit in units if not grid.may_set(request.user, unit)}
-        sent, wrong = _typed(request, _names(units, spans))
+        sent, wrong = typed_numbers(request, _names(units, spans))
         kept = {key: value for key, value in typed.items() if key[0] in fixed}
         typed = {
             key: value for key, value in sent.items() if key[0] not in fixed
@@ -114,7 +81,7 @@ def targets(request: AuthedRequest) -> HttpResponse:
         wrong |= grid.faults(kpi, office, units, typed)
     others, odd = _benchmarks(request, known, typed, office, spans)
     if request.method == "POST" and not wrong and not odd:
-        shown = _shown(request, units, spans)
+        shown = shown_numbers(request, _held(units, spans))
         changed = grid.keep(kpi, office, spans, typed, by=request.user, shown=shown)
         changed += grid.keep_benchmarks(kpi, office, spans, others, by=request.user)
         messages.success(request, _("%(n)s targets changed.") % {"n": changed})

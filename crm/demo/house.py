@@ -10,6 +10,8 @@ from django.db.models import F
 from django.utils.timezone import localdate, now
 
 from crm.access.models import User
+from crm.dashboards import standing
+from crm.dashboards.models import ServiceCost
 from crm.library import services as library
 from crm.library.models import Document, Edition, Reading
 from crm.org.models import Office
@@ -27,6 +29,7 @@ from crm.programmes.models import (
 )
 from crm.risk import services as risks
 from crm.risk.models import Contact, Drill, Incident, Risk
+from customers.queries import add_months
 
 # (office, kind, slot, title, roles, is it signed, text, promises)
 PAPERS: tuple[tuple[Any, ...], ...] = (
@@ -270,3 +273,31 @@ def dangers(users: dict[str, User], offices: dict[str, Office]) -> None:
     for told in case.duties.exclude(whom="persons"):
         risks.told(told, by=leader, how="电话并传真")
     risks.contain(case, by=leader)
+
+
+# Yuan a month: the call centre of the province, and what the bureaux' own service costs.
+COSTS = {
+    "420000": (("staff", 182_000), ("lines", 36_500), ("systems", 24_000)),
+    "420100": (("staff", 46_800), ("lines", 5_200), ("rooms", 8_000)),
+    "420500": (("staff", 18_400), ("lines", 2_100)),
+    "420600": (("staff", 21_900), ("lines", 2_600)),
+}
+
+
+def books(rng: Random, users: dict[str, User], offices: dict[str, Office]) -> None:
+    """A year of costs up to the last month; the province's workbook each month."""
+    boss, month = users["supervisor.hubei"], add_months(localdate().replace(day=1), -1)
+    months = [add_months(month, -n) for n in range(12)]
+    ServiceCost.objects.bulk_create(
+        ServiceCost(
+            office=offices[code],
+            month=one,
+            kind=kind,
+            amount=Decimal(usual * rng.randrange(94, 107)) / 100,
+            noted_by=boss,
+        )
+        for code, kinds in COSTS.items()
+        for kind, usual in kinds
+        for one in months
+    )
+    standing.order(offices["420000"], "month", by=boss, today=localdate())

@@ -14,7 +14,14 @@ from complaints import findings
 from complaints.models import Complaint, Finding
 from crm.access.models import Posting, User
 from crm.audit import services as audit
-from crm.dashboards import assessing, bulletins, combined, retention, snapshots, targets
+from crm.dashboards import (
+    assessing,
+    bulletins,
+    combined,
+    retention,
+    snapshots,
+    targets,
+)
 from crm.dashboards.boards import units_below
 from crm.dashboards.models import Bulletin, Opinion, Target
 from crm.dashboards.periods import Kind, last_ended, span_of
@@ -90,7 +97,7 @@ def seed() -> dict[str, int]:
         retention.compute(
             root, retention.earlier(base, earlier), retention.earlier(current, earlier)
         )
-    _figures(today)
+    _figures(today, users, offices)
     house.dangers(users, offices)
     _opinions(users, offices[province.PROVINCE[0]], today)
     run_inline(enqueue("risk.warn"))
@@ -106,8 +113,9 @@ def seed() -> dict[str, int]:
     }
 
 
-def _figures(today: date) -> None:
+def _figures(today: date, users: dict[str, User], offices: dict[str, Office]) -> None:
     """The boards' past: a year of months, and what a night counts."""
+    house.books(Random(7), users, offices)
     span = last_ended(Kind.MONTH, today)
     for _month in range(MONTHS):
         snapshots.compute(span, today)

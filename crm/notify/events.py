@@ -30,6 +30,7 @@ EVENTS: dict[str, Event] = {
     "visit": Event(_("My visits: the day's list, appointments, what I am given")),
     "customer": Event(_("Alerts of customers, exports, prospects, grades")),
     "bulletin": Event(_("Bulletins about my units")),
+    "figures": Event(_("Workbooks of figures that I ordered")),
     "programme": Event(_("Programmes and walkthroughs")),
     "unit": Event(_("Requests and reports of my unit")),
     "incident": Event(_("Incidents, and risks that I watch"), is_fixed=True),

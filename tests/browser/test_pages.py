@@ -114,6 +114,8 @@ PAGES = {
         "/risks/incidents/{incident}/",
         "/now/",
         "/kpi/combined/",
+        "/kpi/costs/",
+        "/kpi/exports/",
         "/kpi/figures/online_share/improve/",
         "/kpi/combined/weights/",
         "/wall/",

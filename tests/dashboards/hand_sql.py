@@ -72,6 +72,9 @@ WHERE l.posted_on BETWEEN %(first)s AND %(last)s AND o.path LIKE %(path)s"""
 
 COUNT, COMPLAINT = "SELECT count(*)", "AND c.kind = 'complaint'"
 DEMAND = "AND k.wrap_up IN ('solved', 'logged', 'passed_on', 'call_back')"
+NOTED = """SELECT sum(s.amount) FROM dashboards_servicecost s
+JOIN org_office o ON o.id = s.office_id WHERE o.path LIKE %(path)s
+  AND s.month >= %(first)s AND s.month + interval '1 month' - interval '1 day' <= %(last)s"""
 BOTH = {
     "complaint_rate": (f"{COUNT} {ORDERS} {COMPLAINT}", f"{COUNT} {CUSTOMERS}"),
     "upheld_rate": (
@@ -131,6 +134,8 @@ BOTH = {
         f"{COUNT} {PARTS} AND e.kind = 'training' AND p.took_part",
         f"{COUNT} {PARTS} AND e.kind = 'training'",
     ),
+    "cost_per_order": (NOTED, f"{COUNT} {CLOSED}"),
+    "cost_per_customer": (NOTED, f"{COUNT} {CUSTOMERS}"),
     "unit_requests_in_time": (
         f"{COUNT} {UNITS} AND r.replied_at <= r.due_at",
         f"{COUNT} {UNITS}",

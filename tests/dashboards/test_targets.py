@@ -189,7 +189,15 @@ def test_a_wrong_question_is_told(client, cast, boss, query):
 
 def test_grids_have_the_periods_of_one_year():
     counts = {kind: len(targets.spans_of(kind, YEAR)) for kind in targets.GRIDS}
-    assert counts == {Kind.MONTH: 12, Kind.QUARTER: 4, Kind.HALF: 2, Kind.YEAR: 1}
+    assert counts == {
+        Kind.MONTH: 12,
+        Kind.QUARTER: 4,
+        Kind.HALF: 2,
+        Kind.YEAR: 1,
+        Kind.SEASON: 1,
+    }
+    (season,) = targets.spans_of(Kind.SEASON, YEAR)
+    assert (season.first.year, season.first.month) == (YEAR, 6)
 
 
 def test_what_others_reach_is_kept_beside_a_target(client, cast, boss):

@@ -5,7 +5,9 @@ from crm.dashboards.models.assessment import (
 )
 from crm.dashboards.models.bulletins import Bulletin, Receipt
 from crm.dashboards.models.combined import Opinion, Weighting
+from crm.dashboards.models.costs import ServiceCost
 from crm.dashboards.models.figures import Figure, FigureRun, KpiSnapshot, Target
+from crm.dashboards.models.standing import StandingExport
 
 __all__ = [
     "AssessmentLine",
@@ -17,6 +19,8 @@ __all__ = [
     "KpiSnapshot",
     "Opinion",
     "Receipt",
+    "ServiceCost",
+    "StandingExport",
     "Target",
     "Weighting",
 ]

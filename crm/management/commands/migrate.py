@@ -35,17 +35,18 @@ class Command(migrate.Command):
     def _until_done(self, connection: Any, *args: Any, **options: Any) -> None:
         for left in reversed(range(TRIES)):
             try:
-                return super().handle(*args, **options)
+                super().handle(*args, **options)
             except OperationalError as error:
                 met_lock = isinstance(
                     error.__cause__, DeadlockDetected | LockNotAvailable
                 )
                 if not (left and met_lock):
                     raise
+            else:
+                return
             self.stderr.write("somebody works on that table: trying again")
             time.sleep(1)
             with connection.cursor() as cursor:
                 cursor.execute(INVALID)
                 for (drop,) in cursor.fetchall():
                     cursor.execute(drop)
-        return None

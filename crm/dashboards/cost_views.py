@@ -1,0 +1,72 @@
+"""Service costs: the grid of an office's year, and cost beside benefit of the units below."""
+
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.timezone import localdate
+from django.utils.translation import gettext as _
+
+from crm.access.capabilities import AuthedRequest, needs
+from crm.dashboards import costs as book
+from crm.dashboards.cells import shown_numbers, typed_numbers
+from crm.dashboards.forms import CostForm
+from crm.dashboards.models import ServiceCost
+from crm.dashboards.targets import units_of
+
+
+def _name(key: book.Key) -> str:
+    return f"{key[0]}-{key[1]}"
+
+
+@needs("cost.note")
+def costs(request: AuthedRequest) -> HttpResponse:
+    """Look at a year's costs of an office, or keep all of them at once."""
+    form = CostForm(request.GET, by=request.user)
+    if not form.is_valid():
+        return render(request, "dashboards/costs.html", {"form": form}, status=422)
+    office, year = form.cleaned_data["office"], form.cleaned_data["year"]
+    months, today = book.months_of(year), localdate()
+    keys = [(kind, month) for kind in ServiceCost.Kind.values for month in months]
+    values = book.noted(office, year)
+    wrong: dict[book.Key, str] = {}
+    if request.method == "POST":
+        shown = shown_numbers(request, {key: f"s-{_name(key)}" for key in keys})
+        values, wrong = typed_numbers(request, {key: _name(key) for key in keys})
+        early = {key for key in values if key[1] > today}
+        wrong |= dict.fromkeys(early, _("That month has not begun."))
+        if not wrong:
+            changed = book.keep(
+                office, year, values, by=request.user, shown=shown, today=today
+            )
+            messages.success(request, _("%(n)s costs changed.") % {"n": changed})
+            query = urlencode({"office": office.code, "year": year})
+            return redirect(f"{reverse('dashboards:costs')}?{query}")
+
+    def cell(key: book.Key) -> dict:
+        name, value = _name(key), values.get(key, "")
+        return {
+            "name": name,
+            "month": key[1],
+            "value": request.POST.get(name, value) if key in wrong else value,
+            "shown": request.POST.get(f"s-{name}", value),
+            "wrong": wrong.get(key, ""),
+            "is_open": key[1] <= today,
+        }
+
+    context = {
+        "form": form,
+        "office": office,
+        "year": year,
+        "months": months,
+        "rows": [
+            (label, [cell((kind, month)) for month in months])
+            for kind, label in ServiceCost.Kind.choices
+        ],
+        "wrong": wrong,
+        "benefits": book.benefits(units_of(office), year),
+    }
+    status = 422 if wrong else 200
+    return render(request, "dashboards/costs.html", context, status=status)
