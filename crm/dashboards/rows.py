@@ -195,6 +195,7 @@ def _part_line(row: TakingPart) -> Line:
 def _asked_of_units(first: date, last: date) -> QuerySet:
     """Requests of units whose time has come."""
     rows = UnitRequest.objects.filter(due_at__lte=now())
+    rows = rows.exclude(state=UnitRequest.State.WITHDRAWN)
     return rows.filter(**_within("due_at", first, last))
 
 

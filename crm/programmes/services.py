@@ -26,6 +26,7 @@ from crm.programmes.models import Adoption, Programme, Step
 State, Taken = Programme.State, Adoption.State
 CAME = gettext_noop("A programme wants your office's plan")
 RETURNED = gettext_noop("Your plan for a programme is to be adjusted")
+REVISED = gettext_noop("A programme is revised")
 LATE = gettext_noop("A milestone of a programme is late")
 # (month, day, words): R-KPI-57…61
 WALK_STEPS = (
@@ -143,14 +144,52 @@ def _tell_supervisors(
 
 @transaction.atomic
 def revise(programme: Programme, *, by: User, text: str) -> Programme:
-    """The issuing office revises the plan by what came of it; the branches see which
-    revision stands."""
+    """The issuing office wants the plan revised by what came of it: the plan stands until
+    another issues the revision. A second one takes the place of the first."""
     row = _locked(programme, State.ISSUED)
     require(by, "programme.manage", row.office)
-    row.text, row.revision = text, row.revision + 1
-    row.save(update_fields=["text", "revision"])
+    row.wanted, row.wanted_by = text, by
+    row.save(update_fields=["wanted", "wanted_by"])
+    audit.record(by, "programme.revision_written", row, office=row.office)
+    return row
+
+
+@transaction.atomic
+def issue_revision(programme: Programme, *, by: User, seen: str) -> Programme:
+    """Another than who wrote it issues the revision; the branches see which one stands.
+
+    Refused: "revision.none", "revision.same", and "revision.seen" when it was written anew
+    since `by` read it (`seen`, its text).
+    """
+    row = _locked(programme, State.ISSUED)
+    require(by, "programme.manage", row.office)
+    if not row.wanted:
+        raise Refused("revision.none", _("There is no revision to issue."))
+    if by.pk == row.wanted_by_id:
+        raise Refused("revision.same", _("Whoever wrote it cannot issue it."))
+    if "".join(seen.split()) != "".join(row.wanted.split()):  # browsers send CRLF
+        raise Refused(
+            "revision.seen", _("It was written anew meanwhile: read it again.")
+        )
+    row.text, row.revision = row.wanted, row.revision + 1
+    row.wanted, row.wanted_by = "", None
+    row.save(update_fields=["text", "revision", "wanted", "wanted_by"])
+    for adoption in row.adoptions.select_related("office"):
+        what = f"revised:{row.revision}"
+        _tell_supervisors(adoption.office, REVISED, row, what)
     details = {"revision": row.revision}
     audit.record(by, "programme.revised", row, office=row.office, details=details)
+    return row
+
+
+@transaction.atomic
+def drop_revision(programme: Programme, *, by: User) -> Programme:
+    """The plan stays as it is."""
+    row = _locked(programme, State.ISSUED)
+    require(by, "programme.manage", row.office)
+    row.wanted, row.wanted_by = "", None
+    row.save(update_fields=["wanted", "wanted_by"])
+    audit.record(by, "programme.revision_dropped", row, office=row.office)
     return row
 
 
@@ -160,7 +199,8 @@ def close(programme: Programme, *, by: User, result: str) -> Programme:
     row = _locked(programme, State.ISSUED)
     require(by, "programme.manage", row.office)
     row.state, row.result = State.CLOSED, result
-    row.save(update_fields=["state", "result"])
+    row.wanted, row.wanted_by = "", None
+    row.save(update_fields=["state", "result", "wanted", "wanted_by"])
     audit.record(by, "programme.closed", row, office=row.office)
     return row
 

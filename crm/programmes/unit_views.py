@@ -84,6 +84,7 @@ def unit_request(request: AuthedRequest, pk: int) -> HttpResponse:
         "may_answer": is_waiting and may(request.user, "unit.ask", row.asked),
         "may_close": row.state == State.ANSWERED
         and may(request.user, "unit.ask", row.asking),
+        "may_withdraw": is_waiting and may(request.user, "unit.ask", row.asking),
         "is_late": is_waiting and row.due_at < now(),
         "ratings": range(5, 0, -1),
     }
@@ -110,6 +111,9 @@ ACTS: dict[str, Act] = {
     ),
     "close": lambda request, row: units.close(
         row, by=request.user, rating=_rating(request)
+    ),
+    "withdraw": lambda request, row: units.withdraw(
+        row, by=request.user, words=_words(request)
     ),
     "again": lambda request, row: units.ask_again(
         row, by=request.user, words=_words(request)

@@ -27,6 +27,7 @@ from customers.queries import add_months
 
 State = UnitRequest.State
 ASKED = gettext_noop("Another unit asks yours for something")
+WITHDRAWN = gettext_noop("A unit has withdrawn its request")
 ANSWERED = gettext_noop("Your unit's request is answered")
 LATE = gettext_noop("A request of another unit is late")
 DUE = gettext_noop("A report of your unit is due")
@@ -127,10 +128,25 @@ def ask_again(row: UnitRequest, *, by: User, words: str) -> UnitRequest:
     return row
 
 
+@transaction.atomic
+def withdraw(row: UnitRequest, *, by: User, words: str) -> UnitRequest:
+    """The asking unit needs it no more, or asked by mistake: nobody is measured by it."""
+    row = _locked(row, State.OPEN, State.TAKEN)
+    require(by, "unit.ask", row.asking)
+    row.state, row.closed_at = State.WITHDRAWN, now()
+    row.text = f"{words}\n\n{row.text}"[:4000]
+    row.save(update_fields=["state", "closed_at", "text"])
+    key = f"request:{row.pk}:withdrawn"
+    _tell_unit(row.asked, WITHDRAWN, row.subject, row.get_absolute_url(), key)
+    audit.record(by, "request.withdrawn", row, office=row.asking)
+    return row
+
+
 def tallies(user: User, since: date) -> list[Any]:
     """(asked unit, how many, in time, mean rating) of the requests that one sees. One
     query."""
     rows = UnitRequest.objects.visible_to(user).filter(made_at__date__gte=since)
+    rows = rows.exclude(state=State.WITHDRAWN)
     counted = rows.order_by().values_list("asked__name")
     counted = counted.annotate(
         n=Count("pk"),

@@ -59,7 +59,7 @@ def programmes(request: AuthedRequest) -> HttpResponse:
 def programme_of(request: AuthedRequest, pk: int) -> Programme:
     rows = Programme.objects.visible_to(request.user)
     return get_object_or_404(
-        rows.select_related("office", "made_by", "issued_by"), pk=pk
+        rows.select_related("office", "made_by", "issued_by", "wanted_by"), pk=pk
     )
 
 
@@ -96,6 +96,7 @@ def _page(request: AuthedRequest, row: Programme, **forms: Any) -> HttpResponse:
         "may_issue": row.state == Programme.State.DRAFT
         and may_manage
         and row.made_by_id != user.pk,
+        "may_issue_revision": may_manage and row.wanted_by_id != user.pk,
         "step_form": StepForm(),
         "demand_form": DemandForm(),
         "today": localdate(),
@@ -145,6 +146,10 @@ ACTS: dict[str, Act] = {
     "revise": lambda request, row: services.revise(
         row, by=request.user, text=_text(request.POST)
     ),
+    "issue_revision": lambda request, row: services.issue_revision(
+        row, by=request.user, seen=request.POST.get("seen", "")
+    ),
+    "drop_revision": lambda request, row: services.drop_revision(row, by=request.user),
     "close": lambda request, row: services.close(
         row, by=request.user, result=_text(request.POST)
     ),

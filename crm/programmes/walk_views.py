@@ -73,6 +73,7 @@ def _page(request: AuthedRequest, row: Walk, **more: Any) -> HttpResponse:
         "may_finish": is_own
         and row.state == Walk.State.AGREED
         and row.on <= localdate(),
+        "may_withdraw": is_own and row.state in (Walk.State.BOOKED, Walk.State.AGREED),
         "is_early": row.state == Walk.State.AGREED and row.on > localdate(),
         "may_reply": row.state == Walk.State.BOOKED
         and may(user, "walk.answer", row.office),
@@ -111,6 +112,8 @@ def walk_act(request: AuthedRequest, pk: int, act: str) -> HttpResponse:
     row = _walk(request, pk)
     if act == "finish":
         return _finish(request, row)
+    if act == "withdraw":
+        return _withdraw(request, row)
     if act not in ("reply", "judge"):
         raise Http404
     try:
@@ -119,6 +122,16 @@ def walk_act(request: AuthedRequest, pk: int, act: str) -> HttpResponse:
     except Refused as refusal:
         messages.error(request, str(refusal))
     return redirect(row)
+
+
+def _withdraw(request: AuthedRequest, row: Walk) -> HttpResponse:
+    try:
+        walking.withdraw(row, by=request.user)
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+        return redirect(row)
+    messages.success(request, _("Withdrawn."))
+    return redirect(row.demand.programme)
 
 
 def _finish(request: AuthedRequest, row: Walk) -> HttpResponse:

@@ -30,6 +30,7 @@ State, Mode = Walk.State, Walk.Mode
 PER_WALK, PER_PROBLEM, PER_SUGGESTION = Decimal(1), Decimal("0.3"), Decimal("0.5")
 TOP = 10
 BOOKED = gettext_noop("A walkthrough with your branch is asked for")
+WITHDRAWN = gettext_noop("A walkthrough with your branch is withdrawn")
 ANSWERED = gettext_noop("Your walkthrough is answered")
 JUDGED = gettext_noop("What you found in a walkthrough is judged")
 
@@ -104,6 +105,26 @@ def reply(walk: Walk, *, by: User, agrees: bool, words: str) -> Walk:
     row.save()
     _tell(row.user, ANSWERED, row, "answered")
     return row
+
+
+@transaction.atomic
+def withdraw(walk: Walk, *, by: User) -> None:
+    """Whoever booked a walk takes it back before it is walked; nothing is kept but the
+    trail, and the branch that was asked is told."""
+    row = _locked(walk, State.BOOKED, State.AGREED)
+    if by.pk != row.user_id:
+        raise PermissionDenied("walk.do")
+    if row.mode == Mode.TOGETHER:
+        for posting in Posting.objects.leading(row.office.path):
+            tell(
+                posting.user,
+                "programme",
+                subject=WITHDRAWN,
+                body=f"{row} {row.on}",
+                key=f"walk:{row.pk}:withdrawn:{posting.user_id}",
+            )
+    audit.record(by, "walk.withdrawn", row, office=row.office)
+    row.delete()
 
 
 @transaction.atomic

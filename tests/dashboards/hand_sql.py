@@ -52,6 +52,7 @@ WHERE e.held_on BETWEEN %(first)s AND %(last)s AND e.held_on <= %(today)s
   AND o.path LIKE %(path)s"""
 UNITS = """FROM programmes_unitrequest r JOIN org_office o ON o.id = r.asked_id
 WHERE r.due_at >= %(begins)s AND r.due_at < %(ends)s AND r.due_at <= %(now)s
+  AND r.state <> 'dropped'
   AND o.path LIKE %(path)s"""
 USED = """(SELECT DISTINCT coalesce(u.merged_into_id, u.id) AS id
 FROM customers_usage l JOIN customers_customer u ON u.id = l.customer_id

@@ -160,6 +160,28 @@ def test_a_request_is_taken_answered_asked_again_and_rated(cast):
     assert units.tallies(cast.chen, localdate())[0][1:] == (1, 1, 4.0)
 
 
+def test_a_request_is_withdrawn_by_who_asked_and_measures_nobody(cast, client):
+    make.holidays_of(2026, 2027)
+    row = asked(cast)
+    with pytest.raises(PermissionDenied):
+        units.withdraw(row, by=cast.mei, words="不想办")
+    make.sign_in(client, cast.chen)
+    act = reverse("programmes:unit_request_act", args=[row.pk, "withdraw"])
+    assert "withdraw" in client.get(row.get_absolute_url()).content.decode()
+    for _twice in range(2):
+        client.post(act, {"text": "问错单位"})
+    row.refresh_from_db()
+    assert row.state == UnitRequest.State.WITHDRAWN
+    assert row.text.count("问错单位") == 1
+    subject = units.WITHDRAWN
+    assert Message.objects.filter(to_user=cast.mei, subject=subject).count() == 1
+    UnitRequest.objects.update(due_at=now() - timedelta(1))
+    assert share("unit_requests_in_time", cast.yichang) == (0, 0)
+    assert units.tallies(cast.chen, localdate()) == []
+    with pytest.raises(Refused):
+        units.answer(row, by=cast.mei, words="已查")
+
+
 def test_a_third_unit_sees_nothing_of_it_and_a_late_one_is_told_once(cast, client):
     make.holidays_of(2026, 2027)
     row = asked(cast)

@@ -92,7 +92,56 @@ def test_a_branchs_plan_is_filed_adjusted_and_agreed(cast, running, top):
     assert Message.objects.filter(to_user=cast.chen, subject=services.RETURNED).exists()
     services.file_plan(ours, by=cast.chen, text="每月四次")
     assert services.answer_plan(ours, by=top).state == "agreed"
-    assert services.revise(running, by=top, text="按结果修订").revision == 2
+
+
+def test_a_revision_is_issued_by_another_as_they_read_it(cast, running, top, boss):
+    """Four eyes for a revision as for the plan; the plan stands until then."""
+    plan = running.text
+    with pytest.raises(Refused, match="no revision"):
+        services.issue_revision(running, by=boss, seen="")
+    services.revise(running, by=top, text="按结果修订")
+    running.refresh_from_db()
+    assert (running.text, running.revision) == (plan, 1)
+    for by, seen in ((top, "按结果修订"), (boss, "别的文本")):
+        with pytest.raises(Refused):
+            services.issue_revision(running, by=by, seen=seen)
+    with pytest.raises(PermissionDenied):
+        services.issue_revision(running, by=cast.chen, seen="按结果修订")
+    made = services.issue_revision(running, by=boss, seen="按结果修订\r\n")
+    assert (made.text, made.revision, made.wanted) == ("按结果修订", 2, "")
+    assert Message.objects.filter(subject=services.REVISED).exists()
+
+
+def test_a_revision_can_be_dropped_and_is_gone_with_the_programme(
+    client, cast, running, top
+):
+    services.revise(running, by=top, text="再改")
+    make.sign_in(client, top)
+    page = client.get(running.get_absolute_url()).content.decode()
+    assert "再改" in page
+    assert "issue_revision" not in page
+    act = reverse("programmes:programme_act", args=[running.pk, "drop_revision"])
+    client.post(act)
+    running.refresh_from_db()
+    assert (running.wanted, running.wanted_by) == ("", None)
+    services.revise(running, by=top, text="三改")
+    assert services.close(running, by=top, result="结束").wanted == ""
+
+
+def test_a_walk_is_withdrawn_by_who_booked_it_before_it_is_walked(
+    client, cast, running, demand
+):
+    row = walk(demand, cast.zhao, cast.wuchang, mode="together")
+    with pytest.raises(PermissionDenied):
+        walking.withdraw(row, by=cast.lin)
+    make.sign_in(client, cast.zhao)
+    act = reverse("programmes:walk_act", args=[row.pk, "withdraw"])
+    assert client.post(act).status_code == 302
+    assert not Walk.objects.exists()
+    assert client.post(act).status_code == 404  # sent twice
+    done = walked(demand, cast.zhao, cast.wuchang, [], 1)
+    with pytest.raises(Refused):
+        walking.withdraw(done, by=cast.zhao)
 
 
 def test_points_are_the_example_of_the_source(cast, running, demand, top):

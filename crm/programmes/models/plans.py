@@ -55,6 +55,9 @@ class Programme(models.Model):
     issued_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     issued_at = models.DateTimeField(null=True)
     result = models.TextField(_("what came of it"), max_length=4000, blank=True)
+    # A revision that somebody has written and somebody else is to issue.
+    wanted = models.TextField(max_length=20_000, blank=True, db_default="")
+    wanted_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
 
     objects = ProgrammeQuerySet.as_manager()
 
@@ -70,6 +73,11 @@ class Programme(models.Model):
                 name="programme_four_eyes",
                 condition=Q(state="draft")
                 | Q(issued_by__isnull=False) & ~Q(issued_by=F("made_by")),
+            ),
+            models.CheckConstraint(
+                name="programme_revision_whole",
+                condition=Q(wanted="", wanted_by=None)
+                | ~Q(wanted="") & Q(wanted_by__isnull=False, state="issued"),
             ),
         ]
 

@@ -35,6 +35,7 @@ class UnitRequest(models.Model):
         TAKEN = "taken", pgettext_lazy("request", "In work")
         ANSWERED = "answered", pgettext_lazy("request", "Answered")
         CLOSED = "closed", pgettext_lazy("request", "Closed")
+        WITHDRAWN = "dropped", pgettext_lazy("request", "Withdrawn")
 
     asking = models.ForeignKey(
         Office, models.PROTECT, related_name="+", verbose_name=_("from")
@@ -75,7 +76,7 @@ class UnitRequest(models.Model):
             ),
             models.CheckConstraint(
                 name="unit_request_answered",
-                condition=Q(state__in=["open", "taken"], replied_at=None)
+                condition=Q(state__in=["open", "taken", "dropped"], replied_at=None)
                 | Q(state__in=["answered", "closed"], replied_at__isnull=False),
             ),
             models.CheckConstraint(
