@@ -261,6 +261,18 @@ GROUPS: tuple[tuple[Any, tuple[MenuEntry, ...]], ...] = (
                 "programme.see",
             ),
             MenuEntry(
+                pgettext_lazy("people", "Staff"),
+                "programmes:staff",
+                "id-card",
+                "staff.manage",
+            ),
+            MenuEntry(
+                _("Business supervisors"),
+                "programmes:testers",
+                "user-check",
+                "staff.manage",
+            ),
+            MenuEntry(
                 _("Requests of units"),
                 "programmes:unit_requests",
                 "handshake",

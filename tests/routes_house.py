@@ -6,6 +6,7 @@ from django.utils.timezone import localdate, now
 from crm.access.roles import Role
 from crm.library.models import Document, Edition, Reading
 from crm.programmes.models import (
+    BusinessSupervisor,
     Programme,
     ReportDuty,
     StaffEvent,
@@ -14,6 +15,7 @@ from crm.programmes.models import (
 )
 from crm.risk.models import Incident, Risk
 from crm.risk.services import declare, log
+from tests import factories as make
 
 
 def routes(Route) -> dict:  # noqa: N803 - the class of tests/routes.py
@@ -88,6 +90,16 @@ def routes(Route) -> dict:  # noqa: N803 - the class of tests/routes.py
         "programmes:walk_improve": Route(
             "improvement.manage", "post", "walk_improve", rows_for="supervisor"
         ),
+        "programmes:staff": Route("staff.manage"),
+        "programmes:person": Route(
+            "programme.see", of="staff_person", rows_for="supervisor"
+        ),
+        "programmes:person_photo": Route(
+            "programme.see", of="staff_person", is_lost=True
+        ),
+        "programmes:testers": Route("staff.manage"),
+        "programmes:tester": Route("staff.manage", of="tester"),
+        "programmes:tester_act": Route("staff.manage", "post", "tester_act"),
         "programmes:events": Route("programme.see"),
         "programmes:event": Route("programme.see", of="staff_event"),
         "programmes:unit_requests": Route("unit.ask"),
@@ -228,6 +240,15 @@ def affairs(cast, where, boss, other) -> dict:
         office=where, reader=where, title="月报", made_by=boss
     )
     report = duty.reports.create(month="2026-10-01", due_on="2026-11-10")
+    tester = BusinessSupervisor.objects.create(
+        office=where,
+        name="监督员",
+        phone="+8613900000001",
+        source="public",
+        applied_on=localdate(),
+        about="常寄快件",
+        noted_by=boss,
+    )
     return {
         "programme": {"pk": run.pk},
         "act": {"pk": run.pk, "act": "no"},
@@ -240,6 +261,9 @@ def affairs(cast, where, boss, other) -> dict:
         "unit_request_act": {"pk": asked.pk, "act": "close"},
         "report": {"pk": report.pk},
         "report_duty": {"pk": duty.pk},
+        "staff_person": {"pk": make.user(f"staff-{where.code}", ("agent", where)).pk},
+        "tester": {"pk": tester.pk},
+        "tester_act": {"pk": tester.pk, "act": "take"},
     }
 
 
@@ -248,7 +272,15 @@ MISSING = {
     **dict.fromkeys(
         (
             *("paper", "programme", "walk", "staff_event", "unit_request", "report"),
-            *("report_duty", "risk_kept", "emergency", "incident", "api_improvement"),
+            *(
+                "report_duty",
+                "staff_person",
+                "tester",
+                "risk_kept",
+                "emergency",
+                "incident",
+                "api_improvement",
+            ),
         ),
         NONE,
     ),
@@ -260,4 +292,5 @@ MISSING = {
     "walk_act": NONE | {"act": "reply"},
     "walk_improve": NONE | {"finding": 1},
     "unit_request_act": NONE | {"act": "close"},
+    "tester_act": NONE | {"act": "take"},
 }

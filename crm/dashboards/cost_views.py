@@ -46,7 +46,8 @@ def costs(request: AuthedRequest) -> HttpResponse:
             return redirect(f"{reverse('dashboards:costs')}?{query}")
 
     def cell(key: book.Key) -> dict:
-        name, value = _name(key), values.get(key, "")
+        name = _name(key)
+        value = f"{values[key]:.2f}".removesuffix(".00") if key in values else ""
         return {
             "name": name,
             "month": key[1],

@@ -15,15 +15,18 @@ from crm.dashboards.models import ServiceCost
 from crm.library import services as library
 from crm.library.models import Document, Edition, Reading
 from crm.org.models import Office
-from crm.programmes import services, staff, units, walking
+from crm.programmes import services, staff, testers, units, walking
 from crm.programmes.models import (
     Award,
+    BusinessSupervisor,
     Demand,
     DutyReport,
     Finding,
     Programme,
     ReportDuty,
     StaffEvent,
+    StaffRecord,
+    Trial,
     UnitRequest,
     Walk,
 )
@@ -158,6 +161,7 @@ def programmes(users: dict[str, User], offices: dict[str, Office]) -> None:
     services.answer_plan(ours, by=boss)
     _staff(users, root, today)
     _units(users, offices)
+    people(users, offices, today)
 
 
 def _staff(users: dict[str, User], root: Office, today: date) -> None:
@@ -275,12 +279,13 @@ def dangers(users: dict[str, User], offices: dict[str, Office]) -> None:
     risks.contain(case, by=leader)
 
 
-# Yuan a month: the call centre of the province, and what the bureaux' own service costs.
+# Yuan a month: the call centre of the province, and what the bureaux' own service costs; a
+# small part of a real province's, as its work orders are.
 COSTS = {
-    "420000": (("staff", 182_000), ("lines", 36_500), ("systems", 24_000)),
-    "420100": (("staff", 46_800), ("lines", 5_200), ("rooms", 8_000)),
-    "420500": (("staff", 18_400), ("lines", 2_100)),
-    "420600": (("staff", 21_900), ("lines", 2_600)),
+    "420000": (("staff", 1_240), ("lines", 260), ("systems", 180)),
+    "420100": (("staff", 380), ("lines", 60), ("rooms", 90)),
+    "420500": (("staff", 190), ("lines", 25)),
+    "420600": (("staff", 240), ("lines", 30)),
 }
 
 
@@ -301,3 +306,43 @@ def books(rng: Random, users: dict[str, User], offices: dict[str, Office]) -> No
         for one in months
     )
     standing.order(offices["420000"], "month", by=boss, today=localdate())
+
+
+LEVELS = ("chief", "senior", "middle", "junior")
+# (name, phone, office, source, what they know)
+TESTERS = (
+    ("胡业主", "+8613907160001", "420100", "public", "网购多，常在快递柜取件"),
+    ("宋店主", "+8613907160002", "420100", "customer", "经营土特产网店，每天寄三十件"),
+    ("潘老师", "+8613907160003", "420500", "public", "学校收发室，熟悉函件与报刊"),
+)
+
+
+def people(users: dict[str, User], offices: dict[str, Office], today: date) -> None:
+    """Badges and levels of staff; supervisors from outside, what they tried."""
+    boss, other = users["supervisor.hubei"], users["supervisor2.hubei"]
+    for number, user in enumerate(sorted(users.values(), key=lambda one: one.pk)):
+        if any(
+            post.role in ("agent", "handler", "manager") for post in user.postings_now
+        ):
+            StaffRecord.objects.create(
+                user=user,
+                badge=f"HB{2026001 + number}",
+                level=LEVELS[number % 4],
+                origin="within" if number % 3 else "hired",
+                joined_on=today.replace(day=1, month=3) - timedelta(200 * number),
+                kept_by=boss,
+            )
+    running = Programme.objects.filter(state="issued", office=offices["420000"]).first()
+    for number, (name, phone, code, source, about) in enumerate(TESTERS):
+        row = BusinessSupervisor(
+            office=offices[code], name=name, phone=phone, source=source, about=about
+        )
+        row.applied_on = today - timedelta(60 + number)
+        testers.apply(row, by=boss)
+        if number == 2:
+            continue
+        first = today - timedelta(40)
+        testers.take(row, by=other, first=first, last=first + timedelta(365))
+        trial = Trial(tester=row, programme=running, on=today - timedelta(5 + number))
+        trial.rating, trial.verdict = 4 - number, "下单方便，揽收时限说得不清楚。"
+        testers.note(trial, by=boss)

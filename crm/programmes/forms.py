@@ -12,20 +12,24 @@ from crm.access.models import User
 from crm.access.roles import Role
 from crm.access.scoping import offices_of
 from crm.library.forms import DATE, YEARS
-from crm.org.models import Office
+from crm.org.models import Office, paths_above
 from crm.programmes.models import (
     Award,
+    BusinessSupervisor,
     Demand,
     Finding,
     Programme,
     ReportDuty,
     StaffEvent,
+    StaffRecord,
     Step,
     TakingPart,
+    Trial,
     UnitRequest,
     Walk,
 )
 from crm.programmes.models.units import SPEAKERS
+from crm.text import normalise_phone
 
 FOUND_LINES = 6
 
@@ -205,3 +209,76 @@ class DutyForm(forms.ModelForm):
         self.fields["reader"].queryset = own
         self.fields["reader"].initial = own.first()
         self.fields["office"].queryset = own
+
+
+class RecordForm(forms.ModelForm):
+    joined_on = forms.DateField(
+        label=gettext_lazy("With us since"),
+        widget=DATE,
+        validators=YEARS,
+        required=False,
+    )
+
+    class Meta:
+        model = StaffRecord
+        fields = ["badge", "level", "origin", "joined_on"]
+
+
+class PhotoForm(forms.Form):
+    photo = forms.FileField(
+        label=gettext_lazy("Picture (JPEG, PNG)"),
+        widget=forms.FileInput(attrs={"accept": "image/jpeg,image/png"}),
+    )
+
+
+class TesterForm(forms.ModelForm):
+    name = forms.CharField(label=gettext_lazy("Name"), max_length=60)
+    phone = forms.CharField(label=gettext_lazy("Phone"), max_length=30)
+    applied_on = forms.DateField(
+        label=gettext_lazy("Applied on"), widget=DATE, validators=YEARS
+    )
+
+    class Meta:
+        model = BusinessSupervisor
+        fields = ["office", "name", "phone", "source", "applied_on", "about"]
+        widgets = {"about": forms.Textarea(attrs={"rows": 3})}
+
+    def __init__(self, data: Any, *, by: User) -> None:
+        super().__init__(data, initial={"applied_on": localdate()})
+        offices = offices_of(by, "supervisor")
+        self.fields["office"].queryset = offices
+        self.fields["office"].initial = offices.first()
+
+    def clean_phone(self) -> str:
+        number = normalise_phone(self.cleaned_data["phone"])
+        if not number:
+            raise forms.ValidationError(_("This is no phone number."))
+        return number
+
+
+class TermForm(forms.Form):
+    """From when until when somebody tries services."""
+
+    first = forms.DateField(
+        label=gettext_lazy("Term from"), widget=DATE, validators=YEARS
+    )
+    last = forms.DateField(
+        label=gettext_lazy("Term until"), widget=DATE, validators=YEARS
+    )
+
+
+class TrialForm(forms.ModelForm):
+    on = forms.DateField(label=gettext_lazy("Day"), widget=DATE, validators=YEARS)
+
+    class Meta:
+        model = Trial
+        fields = ["programme", "on", "rating", "verdict"]
+        widgets = {"verdict": forms.Textarea(attrs={"rows": 3})}
+
+    def __init__(self, data: Any, *, tester: BusinessSupervisor, by: User) -> None:
+        super().__init__(data, initial={"on": localdate()})
+        self.fields["programme"].queryset = (
+            Programme.objects.visible_to(by)
+            .exclude(state=Programme.State.DRAFT)
+            .filter(office__path__in=paths_above(tester.office.path))
+        )

@@ -2,7 +2,14 @@
 
 from django.urls import path
 
-from crm.programmes import staff_views, unit_views, views, walk_views
+from crm.programmes import (
+    people_views,
+    staff_views,
+    tester_views,
+    unit_views,
+    views,
+    walk_views,
+)
 
 app_name = "programmes"
 urlpatterns = [
@@ -14,6 +21,12 @@ urlpatterns = [
     path("<int:pk>/walk/", walk_views.walk_new, name="walk_new"),
     path("staff/", staff_views.events, name="events"),
     path("staff/<int:pk>/", staff_views.event, name="event"),
+    path("people/", people_views.staff_list, name="staff"),
+    path("people/<int:pk>/", people_views.person, name="person"),
+    path("people/<int:pk>/photo/", people_views.person_photo, name="person_photo"),
+    path("supervisors/", tester_views.testers, name="testers"),
+    path("supervisors/<int:pk>/", tester_views.tester, name="tester"),
+    path("supervisors/<int:pk>/<str:act>/", tester_views.tester_act, name="tester_act"),
     path("requests/", unit_views.unit_requests, name="unit_requests"),
     path("requests/<int:pk>/", unit_views.unit_request, name="unit_request"),
     path(

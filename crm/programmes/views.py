@@ -15,7 +15,7 @@ from crm.access.once import once
 from crm.errors import Refused
 from crm.programmes import services, walking
 from crm.programmes.forms import DemandForm, ProgrammeForm, StepForm, TextForm
-from crm.programmes.models import Adoption, Finding, Programme, Walk
+from crm.programmes.models import Adoption, BusinessSupervisor, Finding, Programme, Walk
 from crm.text import number_of
 from crm.web import keyset_page
 
@@ -91,6 +91,9 @@ def _page(request: AuthedRequest, row: Programme, **forms: Any) -> HttpResponse:
         ]
         if may_manage
         else [],
+        "trials": row.trials.filter(
+            tester__in=BusinessSupervisor.objects.visible_to(user)
+        ).select_related("tester__office")[:MOST],
         "may_manage": may_manage,
         "is_open": row.state == Programme.State.ISSUED,
         "may_issue": row.state == Programme.State.DRAFT
