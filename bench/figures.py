@@ -24,7 +24,8 @@ SELECT gen_random_uuid(), o.ids[1 + n %% array_length(o.ids, 1)], '', '11183', '
         + interval '1 minute',
     (ARRAY['solved', 'logged', 'informed', ''])[1 + n %% 4], 'b' || n
 FROM generate_series(%(first)s, %(until)s) n,
-     (SELECT array_agg(id) AS ids FROM org_office WHERE depth > 1) o"""
+     (SELECT array_agg(id) AS ids FROM org_office WHERE depth > 1) o
+ORDER BY 6"""  # as calls come in
 # What the three KPIs of calls count, written by hand.
 BARE = """
 SELECT o.path, count(*), count(*) FILTER (WHERE k.answered_at <= k.rang_at + interval '20 s'),

@@ -15,7 +15,7 @@ from crm.errors import Refused
 from crm.programmes import testers as service
 from crm.programmes.forms import TermForm, TesterForm, TrialForm
 from crm.programmes.models import BusinessSupervisor
-from crm.text import words_of
+from crm.text import words_of, written_phone
 from crm.web import keyset_page
 
 State = BusinessSupervisor.State
@@ -60,6 +60,7 @@ def _page(
     is_kept = may(request.user, "staff.manage", row.office)
     context = {
         "row": row,
+        "phone": written_phone(row.phone),
         "today": localdate(),
         "trials": row.trials.select_related("programme"),
         "may_decide": is_kept
