@@ -25,6 +25,7 @@ from crm.front.api import (
     IncidentViewSet,
     ProgrammeViewSet,
     RiskViewSet,
+    ServiceCostViewSet,
     StaffEventViewSet,
     UnitRequestViewSet,
     WalkViewSet,
@@ -77,6 +78,7 @@ router.register("risks", RiskViewSet, basename="api-risk")
 router.register("incidents", IncidentViewSet, basename="api-incident")
 router.register("improvements", ImprovementViewSet, basename="api-improvement")
 router.register("bulletins", BulletinViewSet, basename="api-bulletin")
+router.register("service-costs", ServiceCostViewSet, basename="api-service-cost")
 router.register("assessments", AssessmentViewSet, basename="api-assessment")
 urlpatterns = [
     *router.urls,

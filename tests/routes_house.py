@@ -4,6 +4,7 @@ object of each kind, for tests/routes.py."""
 from django.utils.timezone import localdate, now
 
 from crm.access.roles import Role
+from crm.dashboards.models import ServiceCost
 from crm.library.models import Document, Edition, Reading
 from crm.programmes.models import (
     BusinessSupervisor,
@@ -54,6 +55,8 @@ def routes(Route) -> dict:  # noqa: N803 - the class of tests/routes.py
         "api-bulletin-detail": Route(
             "bulletin.read", of="bulletin", rows_for="supervisor"
         ),
+        "api-service-cost-list": Route("cost.note"),
+        "api-service-cost-detail": Route("cost.note", of="service_cost"),
         "api-assessment-list": Route("assessment.view"),
         "api-assessment-detail": Route(
             "assessment.view", of="assessment", rows_for="supervisor"
@@ -240,6 +243,9 @@ def affairs(cast, where, boss, other) -> dict:
         office=where, reader=where, title="月报", made_by=boss
     )
     report = duty.reports.create(month="2026-10-01", due_on="2026-11-10")
+    cost = ServiceCost.objects.create(
+        office=where, month="2026-10-01", kind="staff", amount=100
+    )
     tester = BusinessSupervisor.objects.create(
         office=where,
         name="监督员",
@@ -262,6 +268,7 @@ def affairs(cast, where, boss, other) -> dict:
         "report": {"pk": report.pk},
         "report_duty": {"pk": duty.pk},
         "staff_person": {"pk": make.user(f"staff-{where.code}", ("agent", where)).pk},
+        "service_cost": {"pk": cost.pk},
         "tester": {"pk": tester.pk},
         "tester_act": {"pk": tester.pk, "act": "take"},
     }

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from crm.access.capabilities import may
-from crm.dashboards import boards
+from crm.dashboards import boards, people
 from crm.dashboards.boards import Cell
 from crm.dashboards.forms import FiguresForm
 from crm.dashboards.reckoned import BY_NAME, KPIS
@@ -81,6 +81,15 @@ def _figure(cell: Cell) -> dict[str, Any]:
     }
 
 
+def _person(line: people.Line) -> dict[str, Any]:
+    return {
+        "user": line.user.username if line.user else None,
+        "numerator": plain(line.share.numerator),
+        "denominator": plain(line.share.denominator),
+        "value": line.value,
+    }
+
+
 class KpiViewSet(viewsets.GenericViewSet):
     """Definitions of figures; and what they came to at an office in a period."""
 
@@ -102,7 +111,8 @@ class KpiViewSet(viewsets.GenericViewSet):
 
     @extend_schema(responses=OpenApiTypes.OBJECT, parameters=ASKED)
     def retrieve(self, request: Request, pk: str) -> Response:
-        """A definition, its figure, and the units one level down in order."""
+        """A definition, its figure, the units one level down in order, and the people behind
+        it for whom may see them."""
         kpi = BY_NAME.get(pk)
         if kpi is None:
             raise exceptions.NotFound
@@ -129,6 +139,8 @@ class KpiViewSet(viewsets.GenericViewSet):
         ]
         figure = _figure(own) if own else None
         answer = _definition(kpi) | self._period(asked, here.is_final)
+        persons = [] if hide else people.people(kpi, office, span)
+        answer |= {"people": [_person(line) for line in persons]}
         return Response(answer | {"figure": figure, "units": units})
 
     @extend_schema(responses=OpenApiTypes.OBJECT, parameters=ASKED)

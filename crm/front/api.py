@@ -14,7 +14,7 @@ from rest_framework.response import Response
 
 from complaints.aftercare_api import Read
 from crm.api import KEY, checked, flat, once_by_key
-from crm.dashboards.models import AssessmentSheet, Bulletin
+from crm.dashboards.models import AssessmentSheet, Bulletin, ServiceCost
 from crm.library import services as library
 from crm.library.models import Document
 from crm.openapi import OBJECTS
@@ -281,4 +281,13 @@ class AssessmentViewSet(Seen):
         "id month payroll_month object_until state made_at signed_at exported_at",
         office="office.code",
     )
+    related = ("office",)
+
+
+class ServiceCostViewSet(Seen):
+    """What service cost offices, by month and kind."""
+
+    capabilities = dict.fromkeys(("list", "retrieve"), "cost.note")
+    queryset = ServiceCost.objects.all()
+    serializer_class = out_of(ServiceCost, "id month kind amount", office="office.code")
     related = ("office",)

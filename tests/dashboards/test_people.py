@@ -71,6 +71,19 @@ def test_nobody_sees_persons_of_a_sister_office(client, cast, closed):
     assert client.get(where, foreign).status_code == 404
 
 
+def test_the_api_names_them_to_who_may_drill(client, cast, closed):
+    url = reverse("api-kpi-detail", args=["reopen_rate"])
+    asked = {"office": cast.wuhan.code, **OCTOBER}
+    make.sign_in(client, cast.chen)
+    found = client.get(url, asked).json()["people"]
+    assert [(one["user"], one["denominator"]) for one in found] == [
+        (None, 1),
+        (cast.yong.username, 4),
+    ]
+    make.sign_in(client, cast.of_role("analyst"))
+    assert client.get(url, OCTOBER).json()["people"] == []
+
+
 def test_an_analyst_sees_no_persons(client, cast, closed):
     make.sign_in(client, cast.of_role("analyst"))
     where = reverse("dashboards:kpi", args=["reopen_rate"])

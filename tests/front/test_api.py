@@ -27,7 +27,7 @@ def rows(client, name: str) -> list:
 
 LISTS = (
     *("documents", "programmes", "walks", "staff-events", "unit-requests"),
-    *("unit-reports", "risks", "incidents"),
+    *("unit-reports", "risks", "incidents", "service-costs"),
 )
 
 

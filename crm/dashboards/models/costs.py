@@ -9,7 +9,14 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from crm.access.models import User
+from crm.access.roles import Role
+from crm.access.scoping import ScopedQuerySet, subtree
 from crm.org.models import Office
+
+
+class ServiceCostQuerySet(ScopedQuerySet):
+    def rule(self, user: User) -> Q:
+        return subtree(user, Role.SUPERVISOR, Role.FINANCE)
 
 
 class ServiceCost(models.Model):
@@ -31,6 +38,8 @@ class ServiceCost(models.Model):
     )
     noted_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     noted_at = models.DateTimeField(auto_now=True)
+
+    objects = ServiceCostQuerySet.as_manager()
 
     class Meta:
         constraints = [
