@@ -187,7 +187,7 @@ COSTS = (
         CALL_CENTRE,
         unit="yuan",
         is_low_good=True,
-        needs_top=True,
+        is_noted=True,
         excludes=PER_OFFICE,
     ),
     Kpi(
@@ -200,7 +200,7 @@ COSTS = (
         CALL_CENTRE,
         unit="yuan",
         is_low_good=True,
-        needs_top=True,
+        is_noted=True,
         excludes=PER_OFFICE,
     ),
 )

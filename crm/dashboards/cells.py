@@ -44,5 +44,7 @@ def shown_numbers(
         text = request.POST.get(name)
         if text is not None:
             with suppress(InvalidOperation):
-                found[key] = Decimal(text) if text else None
+                value = Decimal(text) if text else None
+                if value is None or value.is_finite():
+                    found[key] = value
     return found

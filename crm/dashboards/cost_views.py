@@ -1,5 +1,7 @@
 """Service costs: the grid of an office's year, and cost beside benefit of the units below."""
 
+from decimal import Decimal
+from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
@@ -9,16 +11,36 @@ from django.urls import reverse
 from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
 
-from crm.access.capabilities import AuthedRequest, needs
+from crm.access.capabilities import AuthedRequest, may, needs
 from crm.dashboards import costs as book
 from crm.dashboards.cells import shown_numbers, typed_numbers
 from crm.dashboards.forms import CostForm
 from crm.dashboards.models import ServiceCost
 from crm.dashboards.targets import units_of
+from crm.errors import Refused
 
 
 def _name(key: book.Key) -> str:
     return f"{key[0]}-{key[1]}"
+
+
+def _cell(
+    request: AuthedRequest,
+    key: book.Key,
+    values: dict[book.Key, Decimal],
+    wrong: dict[book.Key, str],
+) -> dict[str, Any]:
+    """What an input shows: what was typed, wrong or not, else what is noted."""
+    name = _name(key)
+    value = f"{values[key]:.2f}".removesuffix(".00") if key in values else ""
+    return {
+        "name": name,
+        "month": key[1],
+        "value": request.POST.get(name, value) if key in wrong else value,
+        "shown": request.POST.get(f"s-{name}", value),
+        "wrong": wrong.get(key, ""),
+        "is_open": key[1] <= localdate(),
+    }
 
 
 @needs("cost.note")
@@ -28,6 +50,7 @@ def costs(request: AuthedRequest) -> HttpResponse:
     if not form.is_valid():
         return render(request, "dashboards/costs.html", {"form": form}, status=422)
     office, year = form.cleaned_data["office"], form.cleaned_data["year"]
+    query = urlencode({"office": office.code, "year": year})
     months, today = book.months_of(year), localdate()
     keys = [(kind, month) for kind in ServiceCost.Kind.values for month in months]
     values = book.noted(office, year)
@@ -38,24 +61,14 @@ def costs(request: AuthedRequest) -> HttpResponse:
         early = {key for key in values if key[1] > today}
         wrong |= dict.fromkeys(early, _("That month has not begun."))
         if not wrong:
-            changed = book.keep(
-                office, year, values, by=request.user, shown=shown, today=today
-            )
-            messages.success(request, _("%(n)s costs changed.") % {"n": changed})
-            query = urlencode({"office": office.code, "year": year})
-            return redirect(f"{reverse('dashboards:costs')}?{query}")
-
-    def cell(key: book.Key) -> dict:
-        name = _name(key)
-        value = f"{values[key]:.2f}".removesuffix(".00") if key in values else ""
-        return {
-            "name": name,
-            "month": key[1],
-            "value": request.POST.get(name, value) if key in wrong else value,
-            "shown": request.POST.get(f"s-{name}", value),
-            "wrong": wrong.get(key, ""),
-            "is_open": key[1] <= today,
-        }
+            try:
+                changed = book.keep(
+                    office, year, values, by=request.user, shown=shown, today=today
+                )
+                messages.success(request, _("%(n)s costs changed.") % {"n": changed})
+                return redirect(f"{reverse('dashboards:costs')}?{query}")
+            except Refused as refusal:
+                form.add_error(None, str(refusal))
 
     context = {
         "form": form,
@@ -63,11 +76,13 @@ def costs(request: AuthedRequest) -> HttpResponse:
         "year": year,
         "months": months,
         "rows": [
-            (label, [cell((kind, month)) for month in months])
+            (label, [_cell(request, (kind, month), values, wrong) for month in months])
             for kind, label in ServiceCost.Kind.choices
         ],
         "wrong": wrong,
+        "query": query,
         "benefits": book.benefits(units_of(office), year),
+        "may_drill": may(request.user, "kpi.drill", office),
     }
-    status = 422 if wrong else 200
+    status = 422 if wrong or form.errors else 200
     return render(request, "dashboards/costs.html", context, status=status)

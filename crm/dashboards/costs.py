@@ -42,30 +42,31 @@ def keep(
     shown: dict[Key, Decimal | None],
     today: date,
 ) -> int:
-    """Set an office's costs of a year; what is not in `wanted`, or nought, is struck; how
-    many changed. Cells as they were `shown` stay as they are now. Refused: "cost.month" for
-    a month that has not begun.
+    """Set an office's costs of a year: the cells that a page has `shown`; of these, what is
+    not in `wanted`, or nought, is struck; how many changed. Cells as they were shown stay
+    as they are now. Refused: "cost.month" for a month that has not begun, "cost.stale" for
+    a cell that somebody else has changed otherwise meanwhile.
     """
     Office.objects.select_for_update().get(pk=office.pk)  # RACE: one grid at a time
     require(by, "cost.note", office)
     if any(month > today for _kind, month in wanted):
         raise Refused("cost.month", _("That month has not begun."))
     before, changed = noted(office, year), 0
-    for kind in ServiceCost.Kind.values:
-        for month in months_of(year):
-            key = (kind, month)
-            value = wanted.get(key) or None
-            if value == before.get(key):
-                continue
-            if key in shown and shown[key] == value:
-                continue  # somebody else has noted it meanwhile
-            changed += 1
-            row: dict[str, Any] = {"office": office, "month": month, "kind": kind}
-            if value is None:
-                ServiceCost.objects.filter(**row).delete()
-            else:
-                facts = {"amount": value, "noted_by": by}
-                ServiceCost.objects.update_or_create(**row, defaults=facts)
+    for key, was in shown.items():
+        value, now = wanted.get(key) or None, before.get(key)
+        if value in (was, now):
+            continue
+        if now != was:
+            raise Refused(
+                "cost.stale", _("Somebody else has changed this meanwhile: look again.")
+            )
+        changed += 1
+        row: dict[str, Any] = {"office": office, "kind": key[0], "month": key[1]}
+        if value is None:
+            ServiceCost.objects.filter(**row).delete()
+        else:
+            facts = {"amount": value, "noted_by": by}
+            ServiceCost.objects.update_or_create(**row, defaults=facts)
     details = {"year": year, "changed": changed}
     audit.record(by, "cost.noted", office, office=office, details=details)
     return changed

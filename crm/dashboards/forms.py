@@ -83,7 +83,8 @@ def near(offices: Any, chosen: str = "") -> list[Office]:
     """The offices to choose from: the two highest levels of one's own, and the chosen one;
     those below are reached by their rows. Two queries, however many there are."""
     top = offices.aggregate(depth=Min("depth"))["depth"] or 1
-    return list(offices.filter(Q(depth__lte=top + 1) | Q(code=chosen)))
+    named = Q(code=chosen.replace("\0", ""))
+    return list(offices.filter(Q(depth__lte=top + 1) | named))
 
 
 SHORT = (Kind.DAY, Kind.WEEK, Kind.TEN_DAYS)

@@ -123,7 +123,8 @@ class Kpi:
         ""  # those that can be reckoned from each other: told or hidden together
     )
     is_low_good: bool = False
-    needs_top: bool = False  # nothing noted is not nought: then there is no figure
+    # What people note, perhaps late: nothing noted is not nought, and it is never frozen.
+    is_noted: bool = False
     target: Decimal | None = None
     excludes: Any = ""
     calendar: Any = _("calendar days")
@@ -191,7 +192,7 @@ def read(offices: Iterable[Office], span: Span, kpis: Iterable[Kpi]) -> Shares:
                 sums[unit.pk, kpi.name, "top"],
                 sums[unit.pk, kpi.name, "bottom"],
             )
-            is_silent = kpi.needs_top and not tops
+            is_silent = kpi.is_noted and not tops
             found[unit.pk][kpi.name] = share(kpi, tops, 0 if is_silent else bottoms)
     return found
 

@@ -52,7 +52,7 @@ def compute(span: Span, today: date) -> int:
     its last day of settling on; a frozen period is left as it is.
 
     Cost: the queries of `registry.read` for all offices at once, and one write a figure;
-    what has nothing to divide by is not kept.
+    what has nothing to divide by, and what people note late, is not kept.
     """
     with connection.cursor() as cursor:
         # RACE: two jobs at once would both count, and write the same rows.
@@ -78,7 +78,7 @@ def compute(span: Span, today: date) -> int:
         )
         for office, by_name in shares.items()
         for kpi in KPIS
-        if by_name[kpi.name].denominator
+        if by_name[kpi.name].denominator and not kpi.is_noted
     ]
     Figure.objects.bulk_create(rows, batch_size=BATCH)
     FigureRun.objects.update_or_create(

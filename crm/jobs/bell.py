@@ -56,16 +56,14 @@ def ring_on_commit(job_id: int, kind: str) -> None:
     transaction.on_commit(lambda: ring(job_id, kind))
 
 
-def unheard() -> int:
-    """How many rings wait for a worker; 0 also from a broker that does not answer."""
+def unheard(queue: str) -> int:
+    """How many rings wait in a queue; 0 also from a broker that does not answer."""
     try:
         with _connection() as connection:
-            queue = connection.default_channel.queue_declare(
-                settings.CELERY_TASK_DEFAULT_QUEUE, passive=True
-            )
+            found = connection.default_channel.queue_declare(queue, passive=True)
     except Exception:  # noqa: BLE001 - down is down
         return 0
-    return queue.message_count
+    return found.message_count
 
 
 def broker_answers() -> bool:

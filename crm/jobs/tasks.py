@@ -5,6 +5,7 @@ import time
 
 from celery import shared_task
 from celery.signals import worker_ready
+from django.conf import settings
 from django.utils.timezone import now
 
 from crm.jobs import bell, health, running, schedule
@@ -25,12 +26,17 @@ def run_job(job_id: int) -> None:
 def sweep() -> None:
     """Take due slots, then run what waits: queued and unheard, or left by the dead."""
     schedule.run_due()
-    waiting = Job.objects.claimable(now()).order_by("due_at")
-    room = max(
-        MOST_RUNG - bell.unheard(), 0
-    )  # those rung before are in the queue still
-    for job_id, kind in list(waiting.values_list("pk", "kind")[:room]):
-        bell.ring(job_id, kind)
+    waiting = Job.objects.claimable(now()).order_by("due_at").values_list("pk", "kind")
+    heavy = {"kind__in": settings.ANALYTICS_KINDS}
+    for queue, rows in (
+        (settings.CELERY_TASK_DEFAULT_QUEUE, waiting.exclude(**heavy)),
+        (settings.ANALYTICS_QUEUE, waiting.filter(**heavy)),
+    ):
+        unheard = bell.unheard(
+            queue
+        )  # the oldest were rung before and wait there still
+        for job_id, kind in list(rows[unheard : max(MOST_RUNG, unheard)]):
+            bell.ring(job_id, kind)
 
 
 @worker_ready.connect

@@ -277,8 +277,6 @@ class TrialForm(forms.ModelForm):
 
     def __init__(self, data: Any, *, tester: BusinessSupervisor, by: User) -> None:
         super().__init__(data, initial={"on": localdate()})
-        self.fields["programme"].queryset = (
-            Programme.objects.visible_to(by)
-            .exclude(state=Programme.State.DRAFT)
-            .filter(office__path__in=paths_above(tester.office.path))
+        self.fields["programme"].queryset = Programme.objects.visible_to(by).filter(
+            office__path__in=paths_above(tester.office.path)
         )

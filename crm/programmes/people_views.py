@@ -1,5 +1,7 @@
 """Pages of staff: the list of a supervisor, the record and badge of one person."""
 
+from urllib.parse import urlencode
+
 from django.contrib import messages
 from django.db.models import Q
 from django.http import FileResponse, Http404, HttpResponse
@@ -27,7 +29,7 @@ def staff_list(request: AuthedRequest) -> HttpResponse:
             | Q(user__staff_record__badge=query)
         )
     page = keyset_page(rows, ["pk", "pk"], request.GET.get("after", ""))
-    context = {"page": page, "q": query}
+    context = {"page": page, "q": query, "query": urlencode({"q": query})}
     return render(request, "programmes/staff.html", context)
 
 
@@ -45,7 +47,7 @@ def person(request: AuthedRequest, pk: int) -> HttpResponse:
     record = people.record_of(user)
     may_keep = people.may_keep(request.user, user)
     sent = request.POST if request.method == "POST" and may_keep else None
-    is_photo = sent is not None and "photo" in request.FILES
+    is_photo = sent is not None and "keep_photo" in sent
     form = RecordForm(None if is_photo else sent, instance=record)
     photo = PhotoForm(sent if is_photo else None, request.FILES if is_photo else None)
     if sent is not None and (photo if is_photo else form).is_valid():
@@ -54,11 +56,13 @@ def person(request: AuthedRequest, pk: int) -> HttpResponse:
                 data = photo.cleaned_data["photo"].read()
                 people.keep_photo(user, by=request.user, data=data)
             else:
-                people.keep(form.save(commit=False), by=request.user)
+                seen = request.POST.get("seen", "")
+                people.keep(form.save(commit=False), by=request.user, seen=seen)
             messages.success(request, _("Saved."))
             return redirect("programmes:person", pk=pk)
         except Refused as refusal:
-            photo.add_error("photo", str(refusal))
+            wrong = photo if is_photo else form
+            wrong.add_error("photo" if is_photo else None, str(refusal))
     context = {
         "person": user,
         "record": people.record_of(user),

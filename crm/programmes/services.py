@@ -66,8 +66,8 @@ def _usual_steps(programme: Programme) -> list[Step]:
 def _locked(programme: Programme, *states: str) -> Programme:
     """Refused("programme.state") when it is in none of the states."""
     rows = Programme.objects.select_for_update(of=("self",)).select_related("office")
-    row = rows.get(pk=programme.pk)
-    if row.state not in states:
+    row = rows.filter(pk=programme.pk).first()  # none: thrown away meanwhile
+    if row is None or row.state not in states:
         raise Refused("programme.state", _("The programme is not at this step."))
     return row
 
@@ -142,12 +142,22 @@ def _tell_supervisors(
         )
 
 
+def _require_seen(row: Programme, seen: str) -> None:
+    """That the waiting revision is the one that a page has shown; browsers send CRLF."""
+    if "".join(seen.split()) != "".join(row.wanted.split()):
+        raise Refused(
+            "revision.seen", _("It was written anew meanwhile: read it again.")
+        )
+
+
 @transaction.atomic
-def revise(programme: Programme, *, by: User, text: str) -> Programme:
+def revise(programme: Programme, *, by: User, text: str, seen: str = "") -> Programme:
     """The issuing office wants the plan revised by what came of it: the plan stands until
-    another issues the revision. A second one takes the place of the first."""
+    another issues the revision. A second one takes the place of the first, which its writer
+    has read (`seen`); else Refused("revision.seen")."""
     row = _locked(programme, State.ISSUED)
     require(by, "programme.manage", row.office)
+    _require_seen(row, seen)
     row.wanted, row.wanted_by = text, by
     row.save(update_fields=["wanted", "wanted_by"])
     audit.record(by, "programme.revision_written", row, office=row.office)
@@ -164,13 +174,10 @@ def issue_revision(programme: Programme, *, by: User, seen: str) -> Programme:
     row = _locked(programme, State.ISSUED)
     require(by, "programme.manage", row.office)
     if not row.wanted:
-        raise Refused("revision.none", _("There is no revision to issue."))
+        raise Refused("revision.none", _("There is no revision."))
     if by.pk == row.wanted_by_id:
         raise Refused("revision.same", _("Whoever wrote it cannot issue it."))
-    if "".join(seen.split()) != "".join(row.wanted.split()):  # browsers send CRLF
-        raise Refused(
-            "revision.seen", _("It was written anew meanwhile: read it again.")
-        )
+    _require_seen(row, seen)
     row.text, row.revision = row.wanted, row.revision + 1
     row.wanted, row.wanted_by = "", None
     row.save(update_fields=["text", "revision", "wanted", "wanted_by"])
@@ -183,10 +190,13 @@ def issue_revision(programme: Programme, *, by: User, seen: str) -> Programme:
 
 
 @transaction.atomic
-def drop_revision(programme: Programme, *, by: User) -> Programme:
-    """The plan stays as it is."""
+def drop_revision(programme: Programme, *, by: User, seen: str) -> Programme:
+    """The plan stays as it is. Refused: "revision.none", "revision.seen"."""
     row = _locked(programme, State.ISSUED)
     require(by, "programme.manage", row.office)
+    if not row.wanted:
+        raise Refused("revision.none", _("There is no revision."))
+    _require_seen(row, seen)
     row.wanted, row.wanted_by = "", None
     row.save(update_fields=["wanted", "wanted_by"])
     audit.record(by, "programme.revision_dropped", row, office=row.office)

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_POST
 
 from crm.access.capabilities import AuthedRequest, may, needs
 from crm.access.once import answered, once
+from crm.audit import services as audit
 from crm.errors import Refused
 from crm.programmes import testers as service
 from crm.programmes.forms import TermForm, TesterForm, TrialForm
@@ -60,7 +61,7 @@ def _page(
     is_kept = may(request.user, "staff.manage", row.office)
     context = {
         "row": row,
-        "phone": written_phone(row.phone),
+        "phone": written_phone(row.phone) if row.phone else "",
         "today": localdate(),
         "trials": row.trials.select_related("programme"),
         "may_decide": is_kept
@@ -80,7 +81,10 @@ def _page(
 
 @needs("staff.manage")
 def tester(request: AuthedRequest, pk: int) -> HttpResponse:
-    return _page(request, _tester(request, pk))
+    """Name and phone of one person: who looked stands in the trail."""
+    row = _tester(request, pk)
+    audit.record(request.user, "tester.shown", row, office=row.office)
+    return _page(request, row)
 
 
 @require_POST

@@ -3,9 +3,10 @@
 Sources: R-ORG-48, R-ORG-49.
 """
 
-from datetime import date
+from datetime import date, timedelta
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils.timezone import localdate, now
 from django.utils.translation import gettext as _
 
@@ -13,6 +14,7 @@ from crm.access.capabilities import require
 from crm.access.models import User
 from crm.audit import services as audit
 from crm.errors import Refused
+from crm.jobs.models import Job
 from crm.programmes.models import BusinessSupervisor, Programme, Trial
 
 State = BusinessSupervisor.State
@@ -92,7 +94,8 @@ def end(row: BusinessSupervisor, *, by: User, reason: str) -> BusinessSupervisor
     if not reason:
         raise Refused("tester.reason", _("Say why."))
     row.reason, row.state = reason, State.ENDED
-    row.last = max(row.first or localdate(), min(row.last or localdate(), localdate()))
+    today = localdate()
+    row.first, row.last = min(row.first or today, today), min(row.last or today, today)
     row.save()
     audit.record(by, "tester.ended", row, office=row.office)
     return row
@@ -124,3 +127,15 @@ def note(trial: Trial, *, by: User) -> Trial:
     trial.save()
     audit.record(by, "tester.tried", tester, office=tester.office)
     return trial
+
+
+def forget_step(job: Job) -> bool:
+    """Job, each night: a year after they were refused or their term ended, names and phones
+    go; what they said of services stays."""
+    before = localdate() - timedelta(365)
+    rows = BusinessSupervisor.objects.filter(
+        Q(state=State.REFUSED, decided_at__date__lt=before)
+        | Q(state__in=(State.APPROVED, State.ENDED), last__lt=before)
+    ).exclude(is_forgotten=True)
+    job.result = {"forgotten": rows.update(name="", phone="", is_forgotten=True)}
+    return True

@@ -147,12 +147,17 @@ ACTS: dict[str, Act] = {
     "issue": lambda request, row: services.issue(row, by=request.user),
     "drop": lambda request, row: services.drop(row, by=request.user),
     "revise": lambda request, row: services.revise(
-        row, by=request.user, text=_text(request.POST)
+        row,
+        by=request.user,
+        text=_text(request.POST),
+        seen=request.POST.get("seen", ""),
     ),
     "issue_revision": lambda request, row: services.issue_revision(
         row, by=request.user, seen=request.POST.get("seen", "")
     ),
-    "drop_revision": lambda request, row: services.drop_revision(row, by=request.user),
+    "drop_revision": lambda request, row: services.drop_revision(
+        row, by=request.user, seen=request.POST.get("seen", "")
+    ),
     "close": lambda request, row: services.close(
         row, by=request.user, result=_text(request.POST)
     ),

@@ -84,10 +84,9 @@ def _tell(user: User, subject: str, walk: Walk, what: str) -> None:
 
 def _locked(walk: Walk, *states: str) -> Walk:
     rows = Walk.objects.select_for_update(of=("self",))
-    row = rows.select_related("office", "user", "demand__programme__office").get(
-        pk=walk.pk
-    )
-    if row.state not in states:
+    rows = rows.select_related("office", "user", "demand__programme__office")
+    row = rows.filter(pk=walk.pk).first()  # none: withdrawn meanwhile
+    if row is None or row.state not in states:
         raise Refused("walk.state", _("The walk is not at this step."))
     return row
 

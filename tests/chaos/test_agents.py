@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 import uuid
+from http.client import HTTPException
 
 import psycopg2
 import pytest
@@ -72,7 +73,7 @@ class Agent(threading.Thread):
             began = time.monotonic()
             try:
                 ref = self.send(body)
-            except OSError:
+            except (OSError, HTTPException, ValueError):  # no answer, or half of one
                 self.retries += 1
                 time.sleep(0.5)
                 continue

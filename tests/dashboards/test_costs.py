@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from django.urls import reverse
 
 from crm.audit.models import AuditEvent
-from crm.dashboards import costs
+from crm.dashboards import boards, costs, snapshots
 from crm.dashboards.models import ServiceCost
 from crm.dashboards.periods import span_of
 from crm.dashboards.reckoned import BY_NAME
@@ -24,15 +24,18 @@ TODAY = date(2026, 11, 23)
 PER_ORDER = BY_NAME["cost_per_order"]
 
 
-def post(client, office, **typed):
+def post(client, office, shown="", **typed):
+    """Cells as the page sends them; each had `shown` so much."""
     cells = {name.replace("_", "-"): value for name, value in typed.items()}
+    cells |= {f"s-{name}": shown for name in cells}
     return client.post(f"{URL}?office={office.code}&year=2026", cells)
 
 
-def keep(cast, office, wanted, by=None, shown=None):
-    return costs.keep(
-        office, 2026, wanted, by=by or cast.chen, shown=shown or {}, today=TODAY
-    )
+def keep(cast, office, wanted, shown=None):
+    """What somebody keeps who has just opened the page, unless it was `shown` otherwise."""
+    now = costs.noted(office, 2026)
+    seen = {key: now.get(key) for key in {*wanted, *now}} | (shown or {})
+    return costs.keep(office, 2026, wanted, by=cast.chen, shown=seen, today=TODAY)
 
 
 def test_what_is_typed_is_kept_and_nought_or_nothing_strikes_it(client, cast):
@@ -43,9 +46,10 @@ def test_what_is_typed_is_kept_and_nought_or_nothing_strikes_it(client, cast):
         ("staff", OCTOBER): Decimal("46800.50"),
         ("lines", OCTOBER): Decimal(5200),
     }
-    post(client, cast.wuhan, **{"staff_2026_10_01": "0"})
+    post(client, cast.wuhan, shown="46800.5", **{"staff_2026_10_01": "0"})
+    post(client, cast.wuhan, shown="5200", **{"lines_2026_10_01": ""})
     assert costs.noted(cast.wuhan, 2026) == {}
-    assert AuditEvent.objects.filter(action="cost.noted").count() == 2
+    assert AuditEvent.objects.filter(action="cost.noted").count() == 3
 
 
 @pytest.mark.parametrize("typed", ["-1", "many", "NaN", "1e99", "99999999999"])
@@ -76,6 +80,51 @@ def test_what_somebody_else_noted_meanwhile_stays(cast):
     sent = {staff: Decimal(100), lines: Decimal(7)}
     keep(cast, cast.wuhan, sent, shown={staff: Decimal(100)})
     assert costs.noted(cast.wuhan, 2026) == {staff: Decimal(120), lines: Decimal(7)}
+
+
+def test_a_cell_that_both_have_changed_is_refused_and_one_never_shown_stays(
+    client, cast
+):
+    staff, lines = ("staff", OCTOBER), ("lines", OCTOBER)
+    keep(cast, cast.wuhan, {staff: Decimal(120), lines: Decimal(7)})
+    with pytest.raises(Refused):
+        keep(cast, cast.wuhan, {staff: Decimal(90)}, shown={staff: Decimal(100)})
+    make.sign_in(client, cast.chen)
+    page = post(client, cast.wuhan, shown="100", staff_2026_10_01="90")
+    assert page.status_code == 422
+    assert "90" in page.content.decode()
+    assert costs.noted(cast.wuhan, 2026) == {staff: Decimal(120), lines: Decimal(7)}
+
+
+@pytest.mark.parametrize("shown", ["sNaN", "Infinity", "x", "\0"])
+def test_crafted_cells_are_no_error(client, cast, shown):
+    make.sign_in(client, cast.chen)
+    answer = post(client, cast.wuhan, shown=shown, staff_2026_10_01="5")
+    assert answer.status_code in (302, 422)
+
+
+def test_finance_notes_costs_and_sees_no_customers(client, cast):
+    finance = cast.of_role("finance")
+    make.sign_in(client, finance)
+    page = client.get(URL)
+    assert page.status_code == 200
+    text = page.content.decode()
+    assert 'name="staff-' in text
+    assert "Revenue" not in text
+    assert reverse("dashboards:kpi", args=["cost_per_order"]) not in text
+
+
+def test_a_cost_that_is_noted_late_still_makes_a_figure(cast):
+    """A month is final five days after its end; its costs are often known later."""
+    for _n in range(2):
+        close(cast, cast.wuhan, "2026-10-12")
+    month = span_of("month", OCTOBER)
+    snapshots.compute(month, TODAY)
+    keep(cast, cast.wuhan, {("staff", OCTOBER): Decimal(300)})
+    found = boards.shares_of([cast.wuhan], month)
+    assert found.is_final
+    share = found.shares[cast.wuhan.pk]["cost_per_order"]
+    assert (share.numerator, share.denominator) == (300, 2)
 
 
 def test_nobody_notes_for_a_sister_office(client, cast):

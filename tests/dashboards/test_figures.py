@@ -59,7 +59,7 @@ def check(office: Office, span: Span) -> int:
         if kpi.name not in BOTH:
             continue
         share = shares[kpi.name]
-        if kpi.needs_top and not share.numerator:
+        if kpi.is_noted and not share.numerator:
             assert not share.denominator  # no cost noted: no figure
             assert by_hand(kpi.name, values_of(office, span))[0] == 0
             continue

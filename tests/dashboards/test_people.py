@@ -113,5 +113,5 @@ def test_a_figure_without_persons_says_so_by_having_none(cast):
 
 def test_one_query_names_all_persons(cast, closed, django_assert_num_queries):
     span = span_of("month", date(2026, 10, 1))
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(3):
         people.people(REOPENED, cast.wuhan, span)

@@ -84,5 +84,11 @@ def test_nobody_ends_somebody_elses(cast, ordered):
 def test_there_is_an_end_to_what_one_may_order(cast, monkeypatch):
     monkeypatch.setattr(standing, "MOST", 1)
     standing.order(cast.wuhan, "month", by=cast.chen, today=TODAY)
+    standing.order(cast.wuhan, "month", by=cast.chen, today=TODAY)
     with pytest.raises(Refused):
         standing.order(cast.wuhan, "week", by=cast.chen, today=TODAY)
+
+
+def test_a_crafted_office_is_no_error(client, cast):
+    make.sign_in(client, cast.chen)
+    assert client.post(URL, {"office": "\0", "kind": "week"}).status_code == 422

@@ -8,11 +8,13 @@ from django.core.exceptions import PermissionDenied
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.urls import reverse
-from django.utils.timezone import localdate
+from django.utils.timezone import localdate, now
 from PIL import Image
 
 from crm.audit.models import AuditEvent
 from crm.errors import Refused
+from crm.jobs.running import run_inline
+from crm.jobs.services import enqueue
 from crm.programmes import people, testers
 from crm.programmes.models import (
     BusinessSupervisor,
@@ -37,8 +39,8 @@ def test_a_supervisor_keeps_the_record_and_everybody_sees_their_own(client, cast
     make.sign_in(client, cast.chen)
     sent = {"badge": "HB001", "level": "senior", "origin": "hired"}
     sent["joined_on"] = "2020-03-01"
-    for _twice in range(2):
-        assert client.post(page_of(cast.yong), sent).status_code == 302
+    assert client.post(page_of(cast.yong), sent).status_code == 302
+    assert client.post(page_of(cast.yong), sent).status_code == 422  # seen before it
     row = StaffRecord.objects.get()
     assert (row.user, row.badge, row.level) == (cast.yong, "HB001", "senior")
     make.sign_in(client, cast.yong)
@@ -60,10 +62,14 @@ def test_a_badge_is_worn_by_one_and_what_was_typed_is_kept(client, cast):
     assert StaffRecord.objects.count() == 1
 
 
-def test_the_picture_is_drawn_anew_and_shown_to_who_may_see_it(client, cast):
+def test_the_picture_is_drawn_anew_and_shown_to_who_may_see_it(
+    client, cast, django_capture_on_commit_callbacks
+):
     make.sign_in(client, cast.chen)
     file = SimpleUploadedFile("me.png", jpeg(), "image/png")
-    assert client.post(page_of(cast.yong), {"photo": file}).status_code == 302
+    with django_capture_on_commit_callbacks(execute=True):
+        sent = {"photo": file, "keep_photo": "1"}
+        assert client.post(page_of(cast.yong), sent).status_code == 302
     photo = reverse("programmes:person_photo", args=[cast.yong.pk])
     answer = client.get(photo)
     assert answer.status_code == 200
@@ -72,8 +78,25 @@ def test_the_picture_is_drawn_anew_and_shown_to_who_may_see_it(client, cast):
     assert client.get(photo).status_code == 404
     make.sign_in(client, cast.chen)
     wrong = SimpleUploadedFile("me.png", b"<svg onload=alert(1)>", "image/png")
-    page = client.post(page_of(cast.yong), {"photo": wrong})
+    page = client.post(page_of(cast.yong), {"photo": wrong, "keep_photo": "1"})
     assert page.status_code == 422
+
+
+def test_a_picture_that_was_not_chosen_strikes_nothing(client, cast):
+    people.keep(StaffRecord(user=cast.yong, badge="HB001"), by=cast.chen)
+    make.sign_in(client, cast.chen)
+    assert client.post(page_of(cast.yong), {"keep_photo": "1"}).status_code == 422
+    assert StaffRecord.objects.get().badge == "HB001"
+
+
+def test_a_record_that_somebody_else_has_changed_is_refused(client, cast):
+    kept = people.keep(StaffRecord(user=cast.yong, badge="HB001"), by=cast.chen)
+    make.sign_in(client, cast.chen)
+    page = client.post(page_of(cast.yong), {"badge": "HB002", "seen": "1.0"})
+    assert page.status_code == 422
+    assert StaffRecord.objects.get().badge == "HB001"
+    sent = {"badge": "HB002", "seen": kept.seen}
+    assert client.post(page_of(cast.yong), sent).status_code == 302
 
 
 def test_nobody_keeps_their_own_record_or_a_sisters(cast):
@@ -185,6 +208,28 @@ def test_they_try_services_within_their_term(client, cast, applied, second):
     assert "说明不清楚" in page
     make.sign_in(client, cast.lin)
     assert "说明不清楚" not in client.get(ours.get_absolute_url()).content.decode()
+
+
+def test_names_go_a_year_after_and_what_was_said_stays(cast, applied, second):
+    testers.refuse(applied, by=second, reason="同行人员")
+    run_inline(enqueue("programmes.forget"))
+    assert BusinessSupervisor.objects.get().name == "胡业主"
+    old = now() - timedelta(400)
+    BusinessSupervisor.objects.update(decided_at=old)
+    for _twice in range(2):
+        job = run_inline(enqueue("programmes.forget"))
+    row = BusinessSupervisor.objects.get()
+    assert (row.name, row.phone, row.about) == ("", "", "常寄快件")
+    assert job.result == {"forgotten": 0}
+
+
+def test_who_looked_at_a_name_stands_in_the_trail(client, cast, applied):
+    make.sign_in(client, cast.chen)
+    listed = client.get(reverse("programmes:testers")).content.decode()
+    assert "胡**" in listed
+    assert "胡业主" not in listed
+    assert "胡业主" in client.get(applied.get_absolute_url()).content.decode()
+    assert AuditEvent.objects.filter(action="tester.shown").count() == 1
 
 
 def test_an_ended_term_takes_no_later_trial(cast, applied, second):

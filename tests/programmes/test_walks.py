@@ -121,7 +121,12 @@ def test_a_revision_can_be_dropped_and_is_gone_with_the_programme(
     assert "再改" in page
     assert "issue_revision" not in page
     act = reverse("programmes:programme_act", args=[running.pk, "drop_revision"])
-    client.post(act)
+    client.post(act, {"seen": "什么"})
+    running.refresh_from_db()
+    assert running.wanted == "再改"
+    with pytest.raises(Refused):
+        services.revise(running, by=top, text="没读过的人")
+    client.post(act, {"seen": "再改"})
     running.refresh_from_db()
     assert (running.wanted, running.wanted_by) == ("", None)
     services.revise(running, by=top, text="三改")

@@ -53,5 +53,10 @@ class StaffRecord(models.Model):
         return f"{self.user} {self.badge}"
 
     @property
+    def seen(self) -> str:
+        """Which state of the record a page has shown."""
+        return f"{self.kept_at.timestamp()}" if self.kept_at else ""
+
+    @property
     def photo(self) -> Path:
         return Path(settings.FILES_ROOT) / "staff" / f"{self.user_id}.jpg"

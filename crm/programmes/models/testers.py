@@ -16,6 +16,7 @@ from crm.access.scoping import ScopedQuerySet, subtree
 from crm.fields import EncryptedText
 from crm.org.models import Office
 from crm.programmes.models.plans import Programme
+from crm.text import mask_name
 
 
 class TesterQuerySet(ScopedQuerySet):
@@ -52,6 +53,7 @@ class BusinessSupervisor(models.Model):
     decided_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     decided_at = models.DateTimeField(null=True)
     reason = models.CharField(max_length=300, blank=True)
+    is_forgotten = models.BooleanField(default=False)  # name and phone are gone
 
     objects = TesterQuerySet.as_manager()
 
@@ -73,10 +75,15 @@ class BusinessSupervisor(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.name}"
+        return self.masked
 
     def get_absolute_url(self) -> str:
         return reverse("programmes:tester", args=[self.pk])
+
+    @property
+    def masked(self) -> str:
+        """For lists; the page itself shows the name, and the trail who looked."""
+        return mask_name(self.name) if self.name else "—"
 
 
 class Trial(models.Model):
