@@ -47,13 +47,12 @@ def _kpi(name: str) -> Kpi:
 def _frame(request: AuthedRequest, form: FiguresForm) -> dict[str, Any]:
     """What every page of figures shows around them."""
     office, span = form.cleaned_data["office"], form.cleaned_data["span"]
-    above = Office.objects.filter(path__in=ancestry(office)).order_by("path")
-    allowed = set(form.fields["office"].queryset.values_list("pk", flat=True))
+    seen = form.fields["office"].queryset
     return {
         "form": form,
         "office": office,
         "span": span,
-        "above": [unit for unit in above if unit.pk in allowed],
+        "above": seen.filter(path__in=ancestry(office)).order_by("path"),
         "earlier": address(office, span.previous),
         "later": address(office, span.following),
         "address": address(office, span),

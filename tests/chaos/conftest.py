@@ -76,7 +76,7 @@ class Product:
                 stderr=log,
                 start_new_session=True,
             )
-        self.wait_until_well(120)
+        self.wait_until_well(240)
         return time.monotonic() - began
 
     def health(self) -> dict:
