@@ -287,6 +287,7 @@ MISSING = {
                 "emergency",
                 "incident",
                 "api_improvement",
+                "service_cost",
             ),
         ),
         NONE,

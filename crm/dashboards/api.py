@@ -140,7 +140,7 @@ class KpiViewSet(viewsets.GenericViewSet):
         figure = _figure(own) if own else None
         answer = _definition(kpi) | self._period(asked, here.is_final)
         persons = [] if hide else people.people(kpi, office, span)
-        answer |= {"people": [_person(line) for line in persons]}
+        answer |= {"people": [_person(line) for line in persons[: people.MOST]]}
         return Response(answer | {"figure": figure, "units": units})
 
     @extend_schema(responses=OpenApiTypes.OBJECT, parameters=ASKED)

@@ -156,6 +156,7 @@ def kpi(request: AuthedRequest, name: str) -> HttpResponse:
         "here": here,
         "lines": boards.league(one, office, span, only_aggregates=hide),
         "people": [] if hide else people.people(one, office, span),
+        "most_people": people.MOST,
         "nobody": people.NOBODY,
         "links": _links(one, office, span) if context["may_drill"] else {},
         "past": boards.past(one, office, span, only_aggregates=hide),

@@ -23,6 +23,7 @@ from crm.dashboards.registry import Kpi, Rows, share
 from crm.org.models import Office
 from delivery.quality.rates import FEWEST, Share
 
+MOST = 200  # persons on a page; more have a unit below to look at
 NOBODY = "0"  # in addresses: the rows that nobody has taken
 
 
@@ -67,7 +68,8 @@ def _people(kpi: Kpi, office: Office, span: Span) -> list[Line]:
         if one["top"] or one["bottom"]
     }
     target = _target(kpi, office, targets_of([office], span))
-    users = User.objects.in_bulk([pk for pk in shares if pk])
+    names = User.objects.only("username", "full_name")  # the rest need not be kept
+    users = names.in_bulk([pk for pk in shares if pk])
     lines = [_line(kpi, users.get(pk), one, target) for pk, one in shares.items()]
     sign = 1 if kpi.is_low_good else -1
 
