@@ -61,7 +61,7 @@ class Agent(threading.Thread):
             began = time.monotonic()
             try:
                 self.browser.log("13900000016")
-            except Exception as error:
+            except Exception as error:  # whatever it is, it is counted
                 self.faults.append(f"{error}")
             self.times.append(time.monotonic() - began)
 
