@@ -210,6 +210,14 @@ def csv_answer(rows: Iterable[list], name: str) -> StreamingHttpResponse:
     return answer
 
 
+def part(
+    request: Any, template: str, whole: str, context: dict[str, Any], status: int = 200
+) -> HttpResponse:
+    """A part of a page: alone for htmx, else (no scripts yet) as `part` of `whole`."""
+    name = template if request.htmx else whole
+    return render(request, name, {**context, "part": template}, status=status)
+
+
 def picture(path: Path) -> FileResponse:
     """A kept picture, which no browser may take for anything else; whoever calls has
     checked the right to see it."""

@@ -13,6 +13,7 @@ from crm.access.capabilities import AuthedRequest, may, needs
 from crm.access.once import once
 from crm.audit import services as audit
 from crm.errors import Refused
+from crm.web import part
 from customers import duplicates, records
 from customers.models import ContractFile, Customer, Household
 from customers.panels import PANELS, Line, Panel
@@ -264,7 +265,8 @@ def _show(
         "open": bool(more.get("form")),
         "changing": more.get("changing"),
     }
-    return render(request, "customers/_panel.html", context, status=status)
+    fragment = "customers/_panel.html"
+    return part(request, fragment, "customers/part.html", context, status)
 
 
 @needs("customer.view")

@@ -19,7 +19,7 @@ from crm.access.once import once
 from crm.audit import services as audit
 from crm.errors import Refused
 from crm.numbers import mask_id_number
-from crm.web import PAGE_ROWS, TOTAL_CAP, keyset_page
+from crm.web import PAGE_ROWS, TOTAL_CAP, keyset_page, part
 from customers import notes, services
 from customers.forms import FilterForm, RevealForm
 from customers.ledger import BUCKETS, ageing_of
@@ -269,7 +269,8 @@ def timeline(request: AuthedRequest, pk: int) -> HttpResponse:
         "may_edit": may(request.user, "customer.edit", customer.office),
         "is_more": bool(after),
     }
-    return render(request, "customers/_timeline.html", context, status=status)
+    fragment = "customers/_timeline.html"
+    return part(request, fragment, "customers/part.html", context, status)
 
 
 def _older(rows: QuerySet, customer: Customer, pk: int) -> QuerySet:

@@ -202,6 +202,29 @@ def test_a_manager_keeps_a_record_with_the_keyboard_alone(site, place):
     expect(timeline).to_contain_text("新仓库十二月启用")
 
 
+def test_a_form_that_came_back_with_an_error_can_be_sent_at_once(site, place):
+    """Sent in the very moment it is drawn, it goes to its panel, not to a page."""
+    firm = make.customer(place.wuhan, manager=place.zhao)
+    sign_in(site, "zhao")
+    site.goto(site.base + firm.get_absolute_url())
+    phones = site.locator("#panel-phones")
+    phones.locator("details.add summary").click()
+    expect(site.locator("#phones-number")).to_be_focused()
+    site.evaluate(
+        """new MutationObserver((changes, watch) => {
+            const number = document.querySelector("#phones-number");
+            if (!number.form.querySelector(".err")) return;
+            watch.disconnect();
+            number.value = "13900000042";
+            number.form.requestSubmit();
+        }).observe(document.body, {childList: true, subtree: true})"""
+    )
+    site.keyboard.type("12")
+    site.keyboard.press("Control+Enter")
+    expect(phones.locator(".lines")).to_contain_text("13900000042")
+    expect(site).to_have_url(site.base + firm.get_absolute_url())
+
+
 def test_a_supervisor_merges_two_and_undoes_it(site, place):
     first = make.customer(place.wuhan, name="武汉长江印刷有限公司")
     second = make.customer(place.wuhan, name="长江印刷厂", industry="press")

@@ -473,3 +473,21 @@ def test_phones_found_by_ending_are_compared_whole(cast):
 
     assert [hit.customer for hit in find(cast.chen, "04321")] == [firm]
     assert find(cast.chen, "94321") == []
+
+
+def test_a_part_opened_without_the_scripts_is_a_whole_page(client, cast):
+    firm = make.customer(cast.wuhan, name="武汉长江电子有限公司", manager=cast.zhao)
+    make.sign_in(client, cast.zhao)
+    for address in (
+        panel_url(firm, "phones"),
+        reverse("customers:timeline", args=[firm.pk]),
+    ):
+        whole = client.get(address).content.decode()
+        assert whole.count("<h1") == 1
+        assert firm.get_absolute_url() in whole
+        alone = client.get(address, headers={"HX-Request": "true"}).content.decode()
+        assert "<h1" not in alone
+    refused = client.post(panel_url(firm, "phones"), {"number": "12"})
+    assert refused.status_code == 422
+    assert 'value="12"' in refused.content.decode()
+    assert "<h1" in refused.content.decode()
