@@ -312,13 +312,17 @@ GROUPS: tuple[tuple[Any, tuple[MenuEntry, ...]], ...] = (
 MENU = tuple(entry for _label, entries in GROUPS for entry in entries)
 
 
-def groups_of(user: Any) -> list[tuple[Any, tuple[MenuEntry, ...]]]:
-    """The groups, with the entries that the user's postings open; none is empty."""
-    found = [
-        (label, tuple(entry for entry in entries if may(user, entry.capability)))
+Groups = tuple[tuple[Any, tuple[MenuEntry, ...]], ...]
+
+
+@cache
+def groups_of(roles: frozenset[str]) -> Groups:
+    """The groups, with the entries that these roles open; none is empty."""
+    found = (
+        (label, tuple(one for one in entries if roles & CAPABILITIES[one.capability]))
         for label, entries in GROUPS
-    ]
-    return [(label, entries) for label, entries in found if entries]
+    )
+    return tuple((label, entries) for label, entries in found if entries)
 
 
 def first_of(user: Any) -> MenuEntry | None:

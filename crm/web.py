@@ -29,7 +29,6 @@ from django.urls import Resolver404, resolve
 
 from crm.access.capabilities import may
 from crm.jobs import health
-from crm.menu import groups_of
 from crm.notify.models import Message
 from crm.text import safe_cell
 
@@ -102,7 +101,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         return context
     try:
         context["unread"] = Message.objects.inbox_of(user).unread().count()
-        context["menu"] = groups_of(user)
+        context["roles"] = frozenset(posting.role for posting in user.postings_now)
         context["idle_seconds"] = settings.SESSION_IDLE_SECONDS
         context["may_search"] = may(user, "customer.view")
         context["seat"] = request.session.get("seat", "")  # calls may ring here

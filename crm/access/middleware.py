@@ -12,7 +12,7 @@ from django.utils import translation
 from django.utils.http import urlencode
 from django.utils.timezone import now
 
-from crm.access.models import SecondFactor, SignedInSession, User
+from crm.access.models import SignedInSession, User
 from crm.access.signin import trace_of
 from crm.audit import services as audit
 
@@ -61,16 +61,15 @@ class SessionGuardMiddleware:
     def gate(self, request: HttpRequest) -> HttpResponse | None:
         """Where a session that is not fully open must go first, or None.
 
-        Cost: one query, which also fetches the second factor.
+        Cost: one query, which also asks for the second factor.
         """
         session = request.session
-        rows = SignedInSession.objects.select_related("user__second_factor")
-        row = rows.filter(session_key=session.session_key, user=request.user.pk).first()
+        rows = SignedInSession.objects.filter(
+            session_key=session.session_key, user=request.user.pk
+        )
+        row = rows.values_list("started_at", "user__second_factor__confirmed").first()
         at = now()
-        if (
-            row is None
-            or (at - row.started_at).total_seconds() > settings.SESSION_COOKIE_AGE
-        ):
+        if row is None or (at - row[0]).total_seconds() > settings.SESSION_COOKIE_AGE:
             logout(request)
             return self.send(request, settings.LOGIN_URL, ended="1")
         if (
@@ -82,7 +81,7 @@ class SessionGuardMiddleware:
         if name in ALWAYS_OPEN:
             return None
         target = "access:unlock" if session.get("locked") else None
-        target = target or self.unmet(request, getattr(row.user, "second_factor", None))
+        target = target or self.unmet(request, has_factor=bool(row[1]))
         if target:
             return None if name == target else self.send(request, target)
         # Not a write at every request.
@@ -90,10 +89,9 @@ class SessionGuardMiddleware:
             session["seen"] = at.timestamp()
         return None
 
-    def unmet(self, request: HttpRequest, factor: SecondFactor | None) -> str | None:
+    def unmet(self, request: HttpRequest, *, has_factor: bool) -> str | None:
         """The page that settles what the account still owes, or None."""
         user = cast(User, request.user)
-        has_factor = factor is not None and factor.confirmed
         if has_factor and not request.session.get("second_factor_ok"):
             return "access:second_factor"
         if not has_factor and user.must_use_second_factor:

@@ -47,12 +47,11 @@ def _kpi(name: str) -> Kpi:
 def _frame(request: AuthedRequest, form: FiguresForm) -> dict[str, Any]:
     """What every page of figures shows around them."""
     office, span = form.cleaned_data["office"], form.cleaned_data["span"]
-    seen = form.fields["office"].queryset
     return {
         "form": form,
         "office": office,
         "span": span,
-        "above": seen.filter(path__in=ancestry(office)).order_by("path"),
+        "above": form.offices.filter(path__in=ancestry(office)).order_by("path"),
         "earlier": address(office, span.previous),
         "later": address(office, span.following),
         "address": address(office, span),

@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db.models import Min, Q
+from django.db.models import Q, Subquery
 from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -81,10 +81,23 @@ class BoardForm(forms.Form):
 
 def near(offices: Any, chosen: str = "") -> list[Office]:
     """The offices to choose from: the two highest levels of one's own, and the chosen one;
-    those below are reached by their rows. Two queries, however many there are."""
-    top = offices.aggregate(depth=Min("depth"))["depth"] or 1
+    those below are reached by their rows. One query, however many there are."""
+    top = offices.order_by("depth").values("depth")[:1]
     named = Q(code=chosen.replace("\0", ""))
-    return list(offices.filter(Q(depth__lte=top + 1) | named))
+    return list(offices.filter(Q(depth__lte=Subquery(top) + 1) | named))
+
+
+class OfficeField(forms.ChoiceField):
+    """One of the offices that are offered, by its code; no query of its own."""
+
+    units: dict[str, Office]
+
+    def offer(self, units: list[Office]) -> None:
+        self.units = {unit.code: unit for unit in units}
+        self.choices = [(code, str(unit)) for code, unit in self.units.items()]
+
+    def clean(self, value: Any) -> Office:
+        return self.units[super().clean(value)]
 
 
 SHORT = (Kind.DAY, Kind.WEEK, Kind.TEN_DAYS)
@@ -93,12 +106,7 @@ SHORT = (Kind.DAY, Kind.WEEK, Kind.TEN_DAYS)
 class FiguresForm(forms.Form):
     """Which office, which kind of period, and a day that lies in it."""
 
-    office = forms.ModelChoiceField(
-        queryset=None,
-        to_field_name="code",
-        label=gettext_lazy("Office"),
-        empty_label=None,
-    )
+    office = OfficeField(label=gettext_lazy("Office"))
     kind = forms.ChoiceField(label=gettext_lazy("Period"), choices=Kind.choices)
     day = forms.DateField(
         label=gettext_lazy("with the day"), widget=DATE, validators=YEARS
@@ -106,7 +114,7 @@ class FiguresForm(forms.Form):
 
     def __init__(self, data: Any, *, by: User) -> None:
         self.by = by
-        offices = offices_of(by, "supervisor", "analyst")
+        self.offices = offices = offices_of(by, "supervisor", "analyst")
         kind = data.get("kind") or Kind.MONTH
         units = near(offices, data.get("office", ""))
         known = {
@@ -116,8 +124,7 @@ class FiguresForm(forms.Form):
         }
         given = {name: data[name] for name in known if data.get(name)}
         super().__init__({**known, **given})
-        self.fields["office"].queryset = offices
-        self.fields["office"].choices = [(unit.code, str(unit)) for unit in units]
+        self.fields["office"].offer(units)
 
     def clean(self) -> dict:
         cleaned = super().clean() or {}
@@ -142,12 +149,7 @@ class GridForm(forms.Form):
     """Which KPI's targets, of which office and those below it, for which year."""
 
     kpi = forms.ChoiceField(label=gettext_lazy("Figure"))
-    office = forms.ModelChoiceField(
-        queryset=None,
-        to_field_name="code",
-        label=gettext_lazy("Office"),
-        empty_label=None,
-    )
+    office = OfficeField(label=gettext_lazy("Office"))
     kind = forms.ChoiceField(label=gettext_lazy("Period"))
     year = forms.IntegerField(
         label=gettext_lazy("Year"), min_value=FIRST_YEAR, max_value=LAST_YEAR
@@ -163,10 +165,7 @@ class GridForm(forms.Form):
         }
         given = {name: data[name] for name in known if data.get(name)}
         super().__init__({**known, **given})
-        self.fields["office"].queryset = offices
-        self.fields["office"].choices = [
-            (unit.code, str(unit)) for unit in near(offices, given.get("office", ""))
-        ]
+        self.fields["office"].offer(near(offices, given.get("office", "")))
         self.fields["kpi"].choices = [
             (label, [(kpi.name, kpi.label) for kpi in KPIS if kpi.group == group])
             for group, label in GROUPS.items()
@@ -177,12 +176,7 @@ class GridForm(forms.Form):
 class CostForm(forms.Form):
     """Whose service costs, of which year."""
 
-    office = forms.ModelChoiceField(
-        queryset=None,
-        to_field_name="code",
-        label=gettext_lazy("Office"),
-        empty_label=None,
-    )
+    office = OfficeField(label=gettext_lazy("Office"))
     year = forms.IntegerField(
         label=gettext_lazy("Year"), min_value=FIRST_YEAR, max_value=LAST_YEAR
     )
@@ -196,5 +190,4 @@ class CostForm(forms.Form):
         }
         given = {name: data[name] for name in known if data.get(name)}
         super().__init__({**known, **given})
-        self.fields["office"].queryset = offices
-        self.fields["office"].choices = [(unit.code, str(unit)) for unit in units]
+        self.fields["office"].offer(units)

@@ -6,6 +6,7 @@ from typing import Any
 
 import lucide
 from django import template
+from django.template.loader import render_to_string
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language, gettext
@@ -13,6 +14,7 @@ from django.utils.translation import get_language, gettext
 from complaints import workflow
 from crm import charts
 from crm.access.capabilities import may
+from crm.menu import groups_of
 
 register = template.Library()
 
@@ -36,23 +38,23 @@ def icon(name: str, size: int = 18, css: str = "") -> SafeString:
 
 @register.simple_tag(takes_context=True)
 def menu_entries(context: Any) -> SafeString:
-    """The groups of `menu`, the entry of this page marked."""
-    groups = tuple(context.get("menu") or ())
-    path = context["request"].path if groups else ""
-    known = any(entry.url == path for _label, entries in groups for entry in entries)
-    return _menu(groups, path if known else "", get_language())
+    """The groups that the reader's roles open, the entry of this page marked."""
+    roles = context.get("roles") or frozenset()
+    path = context["request"].path if roles else ""
+    known = any(one.url == path for _label, some in groups_of(roles) for one in some)
+    return _menu(roles, path if known else "", get_language())
 
 
 @lru_cache(maxsize=512)
-def _menu(groups: tuple, here: str, language: str) -> SafeString:
+def _menu(roles: frozenset[str], here: str, language: str) -> SafeString:
     """COST: drawn once for each set of roles, page and language; every page has it."""
-    drawn = format_html_join(
+    groups = groups_of(roles)
+    if len(groups) == 1:
+        return _entries(groups[0][1], here)
+    return format_html_join(
         "",
         '<p class="nav-group">{}</p>{}',
         ((label, _entries(entries, here)) for label, entries in groups),
-    )
-    return (
-        drawn if len(groups) > 1 else _entries(groups[0][1], here) if groups else drawn
     )
 
 
@@ -78,6 +80,17 @@ def badge(text: Any, tone: str = "muted", icon_name: str = "circle-dot") -> Safe
     return format_html(
         '<span class="badge tone-{}">{}{}</span>', tone, icon(icon_name, 14), text
     )
+
+
+@register.simple_tag
+def drawn(template: str) -> SafeString:
+    """A template that needs no context. COST: drawn once for each language."""
+    return _drawn(template, get_language())
+
+
+@lru_cache(maxsize=32)
+def _drawn(template: str, language: str) -> SafeString:
+    return render_to_string(template)
 
 
 @register.simple_tag
