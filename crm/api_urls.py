@@ -27,6 +27,7 @@ from crm.front.api import (
     RiskViewSet,
     ServiceCostViewSet,
     StaffEventViewSet,
+    TeamViewSet,
     UnitRequestViewSet,
     WalkViewSet,
 )
@@ -70,6 +71,7 @@ router.register("kpis", KpiViewSet, basename="api-kpi")
 router.register("feedback", FeedbackViewSet, basename="api-feedback")
 router.register("documents", DocumentViewSet, basename="api-document")
 router.register("programmes", ProgrammeViewSet, basename="api-programme")
+router.register("teams", TeamViewSet, basename="api-team")
 router.register("walks", WalkViewSet, basename="api-walk")
 router.register("staff-events", StaffEventViewSet, basename="api-staff-event")
 router.register("unit-requests", UnitRequestViewSet, basename="api-unit-request")

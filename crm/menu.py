@@ -260,6 +260,7 @@ GROUPS: tuple[tuple[Any, tuple[MenuEntry, ...]], ...] = (
                 "trophy",
                 "programme.see",
             ),
+            MenuEntry(_("Teams"), "programmes:teams", "users-round", "programme.see"),
             MenuEntry(
                 pgettext_lazy("people", "Staff"),
                 "programmes:staff",

@@ -82,6 +82,7 @@ INSTALLED_APPS = [
     "crm.access",
     "crm.notify",
     "crm.hooks",
+    "crm.teams",
     "crm.transfer",
     "crm.improvement",
     "crm.library",

@@ -5,14 +5,14 @@ from typing import Any
 
 from django import forms
 from django.core import validators
-from django.db.models import QuerySet, Subquery
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from crm.access.models import Posting, User
 from crm.org.models import Office
-from customers.models import Alert, WatchRule, choices
+from customers.models import Alert, AlertReport, WatchRule, choices
 
 Kind = WatchRule.Kind
 
@@ -80,6 +80,7 @@ class AlertFilter(forms.Form):
     )
     office = forms.CharField(required=False, max_length=20)
     rule = forms.IntegerField(required=False, min_value=1, max_value=2**31)
+    reported = forms.BooleanField(required=False)
 
     def narrow(self, rows: QuerySet[Alert], user: User) -> QuerySet[Alert]:
         """Live alerts of `rows` unless another state or an outcome is asked for."""
@@ -98,7 +99,25 @@ class AlertFilter(forms.Form):
         if chosen["office"]:
             path = Office.objects.filter(code=chosen["office"]).values("path")[:1]
             rows = rows.filter(customer__office__path__startswith=Subquery(path))
+        if chosen["reported"]:
+            rows = reported(rows)
         return rows.filter(**wanted)
+
+
+def reported(rows: QuerySet[Alert]) -> QuerySet[Alert]:
+    """Those of `rows` that somebody has reported upwards."""
+    return rows.filter(Exists(AlertReport.objects.filter(alert=OuterRef("pk"))))
+
+
+class ReportForm(forms.Form):
+    """What a level says to the one above it, or below."""
+
+    text = forms.CharField(
+        label=gettext_lazy("In words"),
+        min_length=2,
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
 
 
 class AnswerForm(forms.Form):

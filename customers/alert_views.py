@@ -1,9 +1,10 @@
 """Alerts to answer, movers of one's portfolio, and the rules behind them."""
 
+from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -23,7 +24,9 @@ from customers.alert_forms import (
     AnswerForm,
     GiveForm,
     OfficeForm,
+    ReportForm,
     RuleForm,
+    reported,
 )
 from customers.alert_words import said
 from customers.models import Alert, Customer, CustomerTrend, Opportunity, WatchRule
@@ -35,6 +38,15 @@ MOVERS = 10
 def _alerts(request: AuthedRequest) -> QuerySet[Alert]:
     related = ("rule", "customer__office", "owner", "closed_by")
     return Alert.objects.visible_to(request.user).select_related(*related)
+
+
+def _alert(request: AuthedRequest, pk: int) -> Alert:
+    """One alert, with whether its customer's page is open to the reader: not always so for
+    who was given the alert."""
+    seen = Customer.objects.visible_to(request.user).filter(pk=OuterRef("customer"))
+    return get_object_or_404(
+        _alerts(request).annotate(sees_customer=Exists(seen)), pk=pk
+    )
 
 
 @needs("alert.view")
@@ -60,6 +72,7 @@ def alert_list(request: AuthedRequest) -> HttpResponse:
         "page": page,
         "chosen": chosen,
         "tiles": [(value, label, counts.get(value, 0)) for value, label in levels],
+        "reported": reported(live).count(),
         "kinds": WatchRule.Kind.choices,
         "states": Alert.State.choices,
         "outcomes": Alert.Outcome.choices,
@@ -111,53 +124,98 @@ def _movers(request: AuthedRequest) -> list[tuple[str, list[CustomerTrend]]]:
 @needs("alert.view")
 def alert(request: AuthedRequest, pk: int) -> HttpResponse:
     """One alert: the evidence, thirteen months, what was tried; POST answers it."""
-    row = get_object_or_404(_alerts(request), pk=pk)
-    form, status = AnswerForm(request.POST or None), 200
-    may_answer = may(request.user, "alert.answer", row.customer.office)
-    if request.method == "POST" and may_answer:
-        status = 422
+    row = _alert(request, pk)
+    form = AnswerForm(request.POST or None)
+    if request.method == "POST" and may(
+        request.user, "alert.answer", row.customer.office
+    ):
         if form.is_valid():
             try:
                 return redirect(once(request, lambda: _answered(request, row, form)))
             except Refused as refusal:
                 form.add_error(None, str(refusal))
-    months = months_of(row.customer, count=25)
+        return _alert_page(request, row, 422, form=form)
+    return _alert_page(request, row)
+
+
+def _chart(customer: Customer) -> Any:
+    """Revenue of thirteen months, and the year before beside it."""
+    months = months_of(customer, count=25)
+    return columns(
+        [f"{one.month:%y-%m}" for one in months[12:]],
+        [float(one.revenue) for one in months[12:]],
+        unit=_("yuan"),
+        label=_("Revenue by month"),
+        before=[float(one.revenue) for one in months[:13]],
+        before_label=_("a year before"),
+    )
+
+
+def _alert_page(
+    request: AuthedRequest, row: Alert, status: int = 200, **forms: Any
+) -> HttpResponse:
+    user, office = request.user, row.customer.office
+    is_live = row.state != Alert.State.CLOSED
+    may_answer = may(user, "alert.answer", office)
     open_chances = Opportunity.objects.filter(customer=row.customer).exclude(
         stage__in=["won", "lost"]
+    )
+    reports = list(row.reports.select_related("by", "office"))
+    above = alerts.nearest_above(user, office) if may_answer and is_live else []
+    is_word = may(user, "alert.give", office) and any(
+        not one.is_from_above and one.by_id != user.pk for one in reports
     )
     context = {
         "alert": row,
         "said": said(row),
-        "shown_customer": row.customer.name_for(request.user),
-        "sees_customer": Customer.objects.visible_to(request.user)
-        .filter(pk=row.customer_id)
-        .exists(),
-        "form": form,
-        "may_answer": may_answer and row.state != Alert.State.CLOSED,
-        "is_mine": row.owner_id == request.user.pk and row.state == Alert.State.TAKEN,
-        "chart": columns(
-            [f"{one.month:%y-%m}" for one in months[12:]],
-            [float(one.revenue) for one in months[12:]],
-            unit=_("yuan"),
-            label=_("Revenue by month"),
-            before=[float(one.revenue) for one in months[:13]],
-            before_label=_("a year before"),
-        ),
+        "shown_customer": row.customer.name_for(user),
+        "form": AnswerForm(),
+        "may_answer": may_answer and is_live,
+        "is_mine": row.owner_id == user.pk and row.state == Alert.State.TAKEN,
+        "chart": _chart(row.customer),
         "back": _back(request),
-        "may_give": may(request.user, "alert.give", row.customer.office)
-        and row.state != Alert.State.CLOSED,
-        "give_form": GiveForm(office=row.customer.office),
+        "may_give": may(user, "alert.give", office) and is_live,
+        "give_form": GiveForm(office=office),
         "may_reopen": may_answer and row.closed_by_id is not None,
+        "reports": reports,
+        "above": above,
+        "is_word": is_word and is_live,
+        "report_form": ReportForm(auto_id="report-%s"),
         "phones": [
-            phone.number_for(request.user)
+            phone.number_for(user)
             for phone in row.customer.phones.filter(level="known")[:2]
         ],
-        "earlier": _alerts(request).filter(customer=row.customer).exclude(pk=pk)[:10],
+        "earlier": _alerts(request)
+        .filter(customer=row.customer)
+        .exclude(pk=row.pk)[:10],
         "chances": open_chances[:5],
+        **forms,
     }
     for one in context["earlier"]:
         one.said = said(one)
     return render(request, "customers/alert.html", context, status=status)
+
+
+@require_POST
+@needs("alert.answer")
+def alert_report(request: AuthedRequest, pk: int) -> HttpResponse:
+    """Report an alert one level up, or answer who reported it."""
+    row = _alert(request, pk)
+    form = ReportForm(request.POST, auto_id="report-%s")
+    if form.is_valid():
+        is_word = "word" in request.POST
+        say = alerts.answer_report if is_word else alerts.report_alert
+
+        def act() -> str:
+            say(row, by=request.user, text=form.cleaned_data["text"])
+            messages.success(request, _("Sent."))
+            return row.get_absolute_url()
+
+        try:
+            return redirect(once(request, act))
+        except Refused as refusal:
+            form.add_error(None, str(refusal))
+    return _alert_page(request, row, 422, report_form=form)
 
 
 def _answered(request: AuthedRequest, row: Alert, form: AnswerForm) -> str:

@@ -1,4 +1,4 @@
-"""Alerts and what people do about them (R-GRD-13; domain.md 5.4)."""
+"""Alerts and what people do about them (R-GRD-13, R-ORG-27; domain.md 5.4)."""
 
 from datetime import date, timedelta
 from typing import Any
@@ -11,16 +11,18 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from crm.access.capabilities import may, require
-from crm.access.models import User
+from crm.access.models import Posting, User
+from crm.access.roles import Role
 from crm.access.scoping import offices_of
 from crm.audit import services as audit
 from crm.errors import Refused
 from crm.notify.services import tell
-from crm.org.models import Office
+from crm.org.models import Office, paths_above
 from crm.org.queries import calendar_of
 from customers import watch_sql
 from customers.models import (
     Alert,
+    AlertReport,
     Customer,
     Task,
     WatchRule,
@@ -33,7 +35,11 @@ Kind = WatchRule.Kind
 State, Outcome = Alert.State, Alert.Outcome
 MOST_GIVEN = 500
 
-NEWS = gettext_noop("Customers need you: new alerts")  # translated when it is read
+# Translated when they are read.
+NEWS = gettext_noop("Customers need you: new alerts")
+REPORTED = gettext_noop("An alert is reported to you")
+ANSWERED = gettext_noop("Word from above about an alert")
+ENDED = gettext_noop("An alert that was reported to you is closed")
 
 
 def working_day_after(office: Office, day: date, count: int) -> date:
@@ -92,6 +98,7 @@ def raise_complaint(customer: Customer, ref: str, url: str) -> Alert | None:
 
 
 def _locked_alert(alert: Alert) -> tuple[Customer, Alert]:
+    """Both locked, the customer first. Refused("alert.closed")."""
     customer = locked(alert.customer)
     row = Alert.objects.select_for_update(of=("self",)).get(pk=alert.pk)
     if row.state == State.CLOSED:
@@ -182,3 +189,81 @@ def close_alert(alert: Alert, *, by: User, outcome: str, note: str) -> None:
     task.update(done_at=now(), done_by=by)
     details = {"outcome": outcome}
     audit.record(by, "alert.closed", customer, office=customer.office, details=details)
+    _tell_end(row, by)
+
+
+# --- between levels ---------------------------------------------------------------------
+
+
+def nearest_above(user: User, office: Office) -> list[Posting]:
+    """Whom `user` reports to about a customer of `office`: the supervisors of the nearest
+    level above those that they supervise themselves. Two queries."""
+    own = [p.office for p in user.posts(Role.SUPERVISOR) if p.office.contains(office)]
+    paths = paths_above(office.path)
+    if own:
+        highest = min(len(unit.path) for unit in own)
+        paths = [path for path in paths if len(path) < highest]
+    found = list(
+        Posting.objects.leading(*paths).exclude(user=user).select_related("office")
+    )
+    nearest = max((len(posting.office.path) for posting in found), default=0)
+    return [posting for posting in found if len(posting.office.path) == nearest]
+
+
+@transaction.atomic
+def report_alert(alert: Alert, *, by: User, text: str) -> AlertReport:
+    """Report an alert one level up. Refused("alert.closed"), ("alert.top") where nobody
+    is above."""
+    customer, row = _locked_alert(alert)
+    require(by, "alert.answer", customer.office)
+    above = nearest_above(by, customer.office)
+    if not above:
+        raise Refused("alert.top", _("Nobody supervises above you."))
+    made = row.reports.create(by=by, text=text, office=above[0].office)
+    for posting in above:
+        _tell(posting.user, REPORTED, made, "up")
+    audit.record(by, "alert.reported", customer, office=customer.office)
+    return made
+
+
+@transaction.atomic
+def answer_report(alert: Alert, *, by: User, text: str) -> AlertReport:
+    """A word from above, to its owner and those who reported it. Refused:
+    "alert.closed", "alert.unreported" where nobody else has."""
+    customer, row = _locked_alert(alert)
+    require(by, "alert.give", customer.office)
+    reporters = User.objects.filter(
+        pk__in=row.reports.filter(is_from_above=False).values("by")
+    ).exclude(pk=by.pk)
+    people = {user.pk: user for user in reporters}
+    if not people:
+        raise Refused("alert.unreported", _("Nobody has reported this alert."))
+    made = row.reports.create(by=by, text=text, is_from_above=True)
+    if row.owner is not None and row.owner != by:
+        people[row.owner.pk] = row.owner
+    for user in people.values():
+        _tell(user, ANSWERED, made, "word")
+    audit.record(by, "alert.word", customer, office=customer.office)
+    return made
+
+
+def _tell_end(alert: Alert, by: User) -> None:
+    """It is closed: those to whom it was reported hear what came of it."""
+    last = alert.reports.last()
+    if last is None:
+        return
+    offices = alert.reports.filter(is_from_above=False).values_list("office__path")
+    for posting in Posting.objects.leading(*(path for (path,) in offices)):
+        if posting.user_id != by.pk:
+            _tell(posting.user, ENDED, last, "end")
+
+
+def _tell(user: User, subject: str, about: AlertReport, what: str) -> None:
+    tell(
+        user,
+        "customer",
+        subject=subject,
+        body=about.text,
+        url=about.alert.get_absolute_url(),
+        key=f"alert_report:{about.pk}:{what}:{user.pk}",
+    )

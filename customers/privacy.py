@@ -23,6 +23,7 @@ from customers import recipients
 from customers.exporting import forget_exports
 from customers.merging import relations
 from customers.models import (
+    AlertReport,
     CorrectionRequest,
     Customer,
     CustomerPhone,
@@ -128,6 +129,7 @@ def _erase(customer: Customer) -> None:
     customer.opportunities.update(title=ERASED, problems="", evaluation="")
     customer.alerts.exclude(state="closed").delete()
     customer.alerts.update(note="")
+    AlertReport.objects.filter(alert__customer=customer).delete()
     Task.objects.filter(customer=customer, done_at=None).delete()
     ImportedChange.objects.filter(table="Customer", row=customer.pk).delete()
     merges = Merge.objects.filter(Q(loser=customer) | Q(survivor=customer))

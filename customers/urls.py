@@ -59,6 +59,7 @@ urlpatterns = [
     path("alerts/", alert_views.alert_list, name="alerts"),
     path("alerts/give/", alert_views.alerts_give, name="alerts_give"),
     path("alerts/<int:pk>/", alert_views.alert, name="alert"),
+    path("alerts/<int:pk>/report/", alert_views.alert_report, name="alert_report"),
     path("alerts/<int:pk>/<slug:action>/", alert_views.alert_act, name="alert_act"),
     path("watch/", alert_views.rules, name="watch_rules"),
     path("watch/new/", alert_views.rule_new, name="watch_rule_new"),

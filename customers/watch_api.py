@@ -17,21 +17,31 @@ from customers.alert_forms import AlertFilter, MovementFilter
 from customers.alert_words import said
 from customers.forecast import outlook
 from customers.key_months import movements
-from customers.models import Alert, GradeRun
+from customers.models import Alert, AlertReport, GradeRun
 
 OFFICE = OpenApiParameter("office", str, description="Code of an office of yours")
+
+
+class AlertReportOut(serializers.ModelSerializer):
+    by = serializers.CharField(source="by.username")
+    office = serializers.CharField(source="office.code", allow_null=True)
+
+    class Meta:
+        model = AlertReport
+        fields = ["at", "by", "is_from_above", "office", "text"]
 
 
 class AlertOut(serializers.ModelSerializer):
     kind = serializers.CharField(source="rule.kind")
     reason = serializers.SerializerMethodField()
     owner = serializers.CharField(source="owner.username", allow_null=True)
+    reports = AlertReportOut(many=True)
 
     class Meta:
         model = Alert
         fields = [
             *("id", "customer", "kind", "level", "reason", "evidence", "raised_at"),
-            *("due_on", "owner", "state", "outcome", "note", "closed_at"),
+            *("due_on", "owner", "state", "outcome", "note", "closed_at", "reports"),
         ]
 
     def get_reason(self, row: Alert) -> str:
@@ -43,14 +53,19 @@ class AnswerIn(StrictSerializer):
     note = serializers.CharField(max_length=300)
 
 
+class ReportIn(StrictSerializer):
+    text = serializers.CharField(min_length=2, max_length=500)
+
+
 class AlertViewSet(viewsets.ReadOnlyModelViewSet):
     """Alerts of the customers that one sees; `level`, `kind`, `state`, `outcome`, `rule`
-    and `whose=mine` filter them."""
+    `reported=1` and `whose=mine` filter them."""
 
     capabilities = {
         "list": "alert.view",
         "retrieve": "alert.view",
         "answer": "alert.answer",
+        "report": "alert.answer",
     }
     serializer_class = AlertOut
     lookup_value_regex = r"\d{1,18}"
@@ -60,6 +75,7 @@ class AlertViewSet(viewsets.ReadOnlyModelViewSet):
             return Alert.objects.none()
         user = self.request.user
         rows = Alert.objects.visible_to(user).select_related("rule", "owner")
+        rows = rows.prefetch_related("reports__by", "reports__office")
         if self.action != "list":
             return rows
         form = AlertFilter(self.request.query_params)
@@ -77,6 +93,16 @@ class AlertViewSet(viewsets.ReadOnlyModelViewSet):
         sent = AnswerIn(data=request.data)
         sent.is_valid(raise_exception=True)
         alerts.close_alert(row, by=request.user, **sent.validated_data)
+        return Response(AlertOut(self.get_object()).data)
+
+    @extend_schema(request=ReportIn, responses=AlertOut)
+    @action(detail=True, methods=["post"])
+    def report(self, request: Request, pk: str) -> Response:
+        """Report an alert one level up; 409 where it is closed or nobody is above."""
+        row = self.get_object()
+        sent = ReportIn(data=request.data)
+        sent.is_valid(raise_exception=True)
+        alerts.report_alert(row, by=request.user, **sent.validated_data)
         return Response(AlertOut(self.get_object()).data)
 
 

@@ -8,6 +8,7 @@ from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from crm.teams.models import Team
 from delivery.models import (
     Improvement,
     Question,
@@ -141,7 +142,7 @@ class RoundForm(forms.ModelForm):
         fields = [
             *("name", "version", "way", "target", "topic", "office", "opens_on"),
             *("closes_on", "is_census", "quota", "attempts", "gap_hours"),
-            *("benchmark", "before", "repeats"),
+            *("benchmark", "before", "repeats", "team"),
         ]
         widgets = {"opens_on": DAY, "closes_on": DAY}
 
@@ -149,6 +150,8 @@ class RoundForm(forms.ModelForm):
         self, *args: Any, offices: Any, versions: Any, rounds: Any, **kwargs: Any
     ) -> None:
         super().__init__(*args, **kwargs)
+        callers = Team.objects.active().filter(kind=Team.Kind.FOLLOW_UP)
+        self.fields["team"].queryset = callers.filter(office__in=offices)
         for name in ("office", "units", "rated"):
             self.fields[name].queryset = offices
             self.fields[name].to_field_name = "code"
@@ -167,6 +170,8 @@ class RoundForm(forms.ModelForm):
         for name in wanted:
             if not typed.get(name) and name not in self.errors:
                 self.add_error(name, _("This is needed."))
+        if typed.get("team") and typed.get("way") != SurveyRound.Way.PHONE:
+            self.add_error("team", _("A team calls in a round of calls only."))
         since, until = typed.get("since"), typed.get("until")
         if since and until and not 0 <= (until - since).days <= 2 * LONGEST:
             self.add_error("until", _("It ends before it begins, or too late."))

@@ -20,6 +20,7 @@ from crm.jobs.services import enqueue
 from crm.notify.services import queue_message, tell
 from crm.org.calendar import start_of
 from crm.org.models import Office
+from crm.teams.services import teams_of
 from customers.models import Customer, CustomerPhone
 from customers.queries import add_months
 from delivery import surveys
@@ -134,7 +135,7 @@ def _again(row: SurveyRound) -> SurveyRound:
             name: getattr(row, name)
             for name in (
                 *("name", "way", "target", "topic", "office", "is_census", "quota"),
-                *("attempts", "gap_hours", "benchmark", "repeats", "made_by"),
+                *("attempts", "gap_hours", "benchmark", "repeats", "made_by", "team"),
             )
         },
         version=surveys.current(row.version.questionnaire.code),
@@ -297,6 +298,10 @@ def next_call(user: User, at: datetime | None = None) -> SurveyMember | None:
         round__opens_on__lte=today,
         round__closes_on__gte=today,
         round__ended_at=None,
+    ).filter(
+        Q(round__team=None)
+        | Q(round__team__ended_on__isnull=False)  # its calls are anybody's again
+        | Q(round__team__in=teams_of(user))
     )
     mine = rows.filter(taken_by=user, taken_until__gt=at)
     free = rows.filter(Q(taken_until=None) | Q(taken_until__lte=at), next_at__lte=at)

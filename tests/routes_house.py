@@ -16,6 +16,7 @@ from crm.programmes.models import (
 )
 from crm.risk.models import Incident, Risk
 from crm.risk.services import declare, log
+from crm.teams.models import Team
 from tests import factories as make
 
 
@@ -33,6 +34,10 @@ def routes(Route) -> dict:  # noqa: N803 - the class of tests/routes.py
         "api-programme-list": Route("programme.see"),
         "api-programme-detail": Route("programme.see", of="programme"),
         "api-programme-ranking": Route("programme.see", of="programme"),
+        "api-programme-pilots": Route("programme.see", of="programme"),
+        "api-team-list": Route("programme.see"),
+        "api-team-detail": Route("programme.see", of="team"),
+        "api-team-members": Route("programme.see", of="team"),
         "api-walk-list": Route("programme.see"),
         "api-walk-detail": Route("programme.see", of="walk", rows_for="supervisor"),
         "api-staff-event-list": Route("programme.see"),
@@ -100,6 +105,9 @@ def routes(Route) -> dict:  # noqa: N803 - the class of tests/routes.py
         "programmes:person_photo": Route(
             "programme.see", of="staff_person", is_lost=True
         ),
+        "programmes:teams": Route("programme.see"),
+        "programmes:team": Route("programme.see", of="team"),
+        "programmes:team_act": Route("staff.manage", "post", "team_act"),
         "programmes:testers": Route("staff.manage"),
         "programmes:tester": Route("staff.manage", of="tester"),
         "programmes:tester_act": Route("staff.manage", "post", "tester_act"),
@@ -255,7 +263,13 @@ def affairs(cast, where, boss, other) -> dict:
         about="常寄快件",
         noted_by=boss,
     )
+    team = Team.objects.create(
+        office=where, kind="relations", name="大客户维护组", made_by=boss
+    )
+    team.members.create(user=boss, since=localdate())
     return {
+        "team": {"pk": team.pk},
+        "team_act": {"pk": team.pk, "act": "end"},
         "programme": {"pk": run.pk},
         "act": {"pk": run.pk, "act": "no"},
         "add": {"pk": run.pk, "what": "step"},
@@ -283,6 +297,7 @@ MISSING = {
                 "report_duty",
                 "staff_person",
                 "tester",
+                "team",
                 "risk_kept",
                 "emergency",
                 "incident",
@@ -301,4 +316,5 @@ MISSING = {
     "walk_improve": NONE | {"finding": 1},
     "unit_request_act": NONE | {"act": "close"},
     "tester_act": NONE | {"act": "take"},
+    "team_act": NONE | {"act": "end"},
 }

@@ -25,7 +25,11 @@ from delivery.models import Check
 Direction = AssessmentLine.Direction
 # Departments of the house answer for their duty, not for faults (R-KPI-10); units that
 # support operations for both (R-KPI-11). Both are assessed horizontally (R-KPI-27).
-FUNCTIONAL = (Office.Kind.KEY_ACCOUNT,)
+FUNCTIONAL = (
+    Office.Kind.KEY_ACCOUNT,
+    Office.Kind.MARKETING,
+    Office.Kind.OPERATIONS,
+)
 SUPPORT = (Office.Kind.LETTER, Office.Kind.PROCESSING)
 
 

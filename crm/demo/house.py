@@ -12,6 +12,7 @@ from django.utils.timezone import localdate, now
 from crm.access.models import User
 from crm.dashboards import standing
 from crm.dashboards.models import ServiceCost
+from crm.demo import teams
 from crm.library import services as library
 from crm.library.models import Document, Edition, Reading
 from crm.org.models import Office
@@ -162,6 +163,7 @@ def programmes(users: dict[str, User], offices: dict[str, Office]) -> None:
     _staff(users, root, today)
     _units(users, offices)
     people(users, offices, today)
+    teams.seed(users, offices, better)
 
 
 def _staff(users: dict[str, User], root: Office, today: date) -> None:

@@ -19,6 +19,16 @@ from delivery.models import (
 )
 from delivery.quality import batches, inspecting, volumes
 
+# (point, expected, what was found instead)
+DESK = (
+    ("人工接通率日报", "按日公示，不低于 85 %", ""),
+    ("疑难工单当日移交专席", "当日移交", "三件隔日移交"),
+    ("话务录音抽检记录", "每人每月五件", ""),
+)
+CARE = (
+    ("协议客户档案更新", "季度内更新", "两户联系人已离职未更新"),
+    ("流失预警答复", "期限内答复", ""),
+)
 POINTS = (
     ("营业时间、资费、查询电话公示", "大厅入口可见", ""),
     ("揽投车辆与邮件装载", "无外露、无抛扔", ""),
@@ -36,6 +46,20 @@ def seed(
     today, boss = localdate(), users["supervisor.hubei"]
     who = users["inspector.hubei"]
     _site(offices["420106"], today - timedelta(days=12), boss, who, users)
+    for kind, title, points, ago in (
+        ("desk", "省 11183 运行季度视检", DESK, 20),
+        ("care", "武汉客户管理检查", CARE, 16),
+    ):
+        office = offices["420000" if kind == "desk" else "420100"]
+        day = today - timedelta(days=ago)
+        row = Inspection(kind=kind, office=office, title=title, planned_on=day)
+        row.inspector = who
+        inspecting.plan(row, by=boss)
+        for what, wanted, wrong in points:
+            check = inspecting.add_check(row, Check(what=what, expected=wanted), by=who)
+            verdict = "missed" if wrong else "met"
+            inspecting.note(row, check, by=who, verdict=verdict, actual=wrong)
+        inspecting.end(row, by=who, summary="问题已当面反馈，限期整改。")
     planned = Inspection(
         office=offices["421100"],
         title="黄冈城区投递段突击视检",

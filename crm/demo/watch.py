@@ -22,6 +22,12 @@ ANSWERS = [
     ("false", "两张账单合并到下月入账,业务并未下降"),
     ("lost", "客户已改用其他公司,合同到期不续"),
 ]
+# What the manager says, the city, and the province.
+REPORTS = [
+    ("客户在比价，对手报价低两成", "请省公司支持总部价格", "可按总部项目报九折，附方案上报"),
+    ("客户货量转走一半，原因未明", "已约负责人走访，先行报备", ""),
+    ("合同到期前两周未答复续签", "涉及全省用邮，请省公司协调", ""),
+]  # fmt: skip
 
 
 def seed(rng: Random, root: Office, users: dict[str, User]) -> None:
@@ -35,6 +41,8 @@ def seed(rng: Random, root: Office, users: dict[str, User]) -> None:
     for job in Job.objects.filter(kind__in=kinds).order_by("pk"):
         run_inline(job)
     _answers(users["manager.wuhan"])
+    levels = ("manager.wuhan", "supervisor.wuhan", "supervisor.hubei")
+    _reports(*(users[name] for name in levels))
 
 
 def _served(rng: Random, manager: User) -> None:
@@ -75,3 +83,13 @@ def _answers(manager: User) -> None:
     mine = Alert.objects.filter(owner=manager, state=Alert.State.OPEN)
     for alert, (outcome, note) in zip(mine.order_by("pk")[:4], ANSWERS, strict=False):
         alerts.close_alert(alert, by=manager, outcome=outcome, note=note)
+
+
+def _reports(manager: User, city: User, province: User) -> None:
+    """The gravest go up to the province; of one it has said what to do."""
+    mine = Alert.objects.filter(owner=manager).exclude(state=Alert.State.CLOSED)
+    for alert, told in zip(mine.order_by("rank", "pk")[:3], REPORTS, strict=False):
+        alerts.report_alert(alert, by=manager, text=told[0])
+        alerts.report_alert(alert, by=city, text=told[1])
+        if told[2]:
+            alerts.answer_report(alert, by=province, text=told[2])

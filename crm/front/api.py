@@ -30,6 +30,7 @@ from crm.programmes.models import (
 from crm.risk.forms import IncidentForm
 from crm.risk.models import Incident, Risk
 from crm.risk.services import declare
+from crm.teams.models import Team
 from delivery.models import Improvement
 
 
@@ -86,7 +87,9 @@ class DocumentViewSet(Seen):
 class ProgrammeViewSet(Seen):
     """Programmes here and above; `ranking` gives the points of walkthroughs."""
 
-    capabilities = dict.fromkeys(("list", "retrieve", "ranking"), "programme.see")
+    capabilities = dict.fromkeys(
+        ("list", "retrieve", "ranking", "pilots"), "programme.see"
+    )
     queryset = Programme.objects.all()
     serializer_class = out_of(
         Programme,
@@ -117,6 +120,33 @@ class ProgrammeViewSet(Seen):
                 for place, one in shown
             ]
         )
+
+    @extend_schema(responses=OBJECTS)
+    @action(detail=True)
+    def pilots(self, request: Request, pk: str) -> Response:
+        """Where it is tried first, and what came of it."""
+        rows = self.get_object().pilots
+        shown = ("touchpoint", "office__code", "first", "last", "what")
+        return Response(list(rows.values(*shown, "verdict", "result")))
+
+
+class TeamViewSet(Seen):
+    """Teams of one's offices, those above and those below; `members` says who is in one."""
+
+    capabilities = dict.fromkeys(("list", "retrieve", "members"), "programme.see")
+    queryset = Team.objects.all()
+    serializer_class = out_of(
+        Team, "id kind name purpose is_entity made_on ended_on", office="office.code"
+    )
+    related = ("office",)
+
+    @extend_schema(responses=OBJECTS)
+    @action(detail=True)
+    def members(self, request: Request, pk: str) -> Response:
+        """Who is in it today; the leader first."""
+        rows = self.get_object().members.active()
+        shown = ("user__username", "duty", "is_leader", "since")
+        return Response(list(rows.values(*shown)))
 
 
 class WalkViewSet(Seen):

@@ -43,6 +43,8 @@ class Office(MP_Node):
         BUREAU = "bureau", _("Bureau")
         CALL_CENTRE = "call_centre", _("Call centre")
         KEY_ACCOUNT = "key_account", _("Key-account centre")
+        MARKETING = "marketing", _("Marketing department")
+        OPERATIONS = "operations", _("Express operations")
         LETTER = "letter", _("Letter bureau")
         PROCESSING = "processing", _("Processing centre")
         DEPOT = "depot", _("Delivery depot")

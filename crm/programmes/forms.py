@@ -1,6 +1,6 @@
 """Forms of programmes, walkthroughs, contests and training, requests and reports."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from django import forms
@@ -18,6 +18,7 @@ from crm.programmes.models import (
     BusinessSupervisor,
     Demand,
     Finding,
+    Pilot,
     Programme,
     ReportDuty,
     StaffEvent,
@@ -29,6 +30,8 @@ from crm.programmes.models import (
     Walk,
 )
 from crm.programmes.models.units import SPEAKERS
+from crm.teams.models import Team
+from crm.teams.services import eligible
 from crm.text import normalise_phone
 
 FOUND_LINES = 6
@@ -70,6 +73,26 @@ class DemandForm(forms.ModelForm):
     class Meta:
         model = Demand
         fields = ["process", "hint"]
+
+
+class PilotForm(forms.ModelForm):
+    first = forms.DateField(
+        label=gettext_lazy("First day"), widget=DATE, validators=YEARS
+    )
+    last = forms.DateField(
+        label=gettext_lazy("Last day"), widget=DATE, validators=YEARS
+    )
+
+    class Meta:
+        model = Pilot
+        fields = ["touchpoint", "office", "first", "last", "what"]
+
+    def __init__(self, data: Any, *, programme: Programme) -> None:
+        today = localdate()
+        usual = {"first": today, "last": min(programme.last, today + timedelta(60))}
+        super().__init__(data, initial=usual, auto_id="pilot-%s")
+        below = Office.objects.active().under(programme.office)
+        self.fields["office"].queryset = below.exclude(pk=programme.office_id)
 
 
 class TextForm(forms.Form):
@@ -280,3 +303,43 @@ class TrialForm(forms.ModelForm):
         self.fields["programme"].queryset = Programme.objects.visible_to(by).filter(
             office__path__in=paths_above(tester.office.path)
         )
+
+
+class TeamForm(forms.ModelForm):
+    class Meta:
+        model = Team
+        fields = ["office", "kind", "name", "purpose", "is_entity"]
+        widgets = {"purpose": forms.Textarea(attrs={"rows": 2})}
+
+    def __init__(self, data: Any, *, by: User, usual: Any) -> None:
+        """`usual`: office and kind, as the list of what is missing names them."""
+        super().__init__(data)
+        offices = offices_of(by, "supervisor")
+        self.fields["office"].queryset = offices
+        code = usual.get("office", "")
+        self.fields["office"].initial = (
+            offices.filter(code=code).first() if code else offices.first()
+        )
+        self.fields["kind"].initial = usual.get("kind")
+
+
+class TeamChangeForm(forms.ModelForm):
+    class Meta:
+        model = Team
+        fields = ["name", "purpose", "is_entity"]
+        widgets = {"purpose": forms.Textarea(attrs={"rows": 2})}
+
+    def __init__(self, data: Any, *, instance: Team) -> None:
+        super().__init__(data, instance=instance, auto_id="change-%s")
+
+
+class MemberForm(forms.Form):
+    user = forms.ModelChoiceField(queryset=None, label=gettext_lazy("Person"))
+    duty = forms.CharField(
+        label=gettext_lazy("What they do there"), max_length=60, required=False
+    )
+    is_leader = forms.BooleanField(label=gettext_lazy("Leads it"), required=False)
+
+    def __init__(self, data: Any, *, team: Team) -> None:
+        super().__init__(data)
+        self.fields["user"].queryset = eligible(team).order_by("full_name", "username")

@@ -14,6 +14,7 @@ from crm.errors import Refused
 from crm.programmes import people, staff
 from crm.programmes.forms import PhotoForm, RecordForm
 from crm.programmes.models import Award
+from crm.teams.services import teams_of
 from crm.web import keyset_page, picture
 
 
@@ -69,6 +70,7 @@ def person(request: AuthedRequest, pk: int) -> HttpResponse:
         "postings": user.postings_now,
         "form": form if may_keep else None,
         "photo": photo,
+        "teams": teams_of(user).select_related("office"),
         "awards": Award.objects.visible_to(request.user).filter(user=user),
         **staff.record_of(user),
     }

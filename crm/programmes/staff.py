@@ -4,15 +4,17 @@ Sources: R-ORG-32, 33, 40, 46.
 """
 
 from collections.abc import Mapping
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
 from django.db.models import Avg, Count, Exists, OuterRef, Q
-from django.utils.timezone import localdate
+from django.utils.timezone import localdate, now
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
+from complaints.models import QualityCheck
 from crm.access.capabilities import require
 from crm.access.models import Posting, User
 from crm.audit import services as audit
@@ -108,7 +110,8 @@ def give(award: Award, *, by: User) -> Award:
 
 
 def record_of(user: User) -> dict[str, Any]:
-    """What somebody has taken part in, and the mean score of each skill. Two queries."""
+    """What somebody has taken part in, the mean score of each skill, and that of the quality
+    checks of a year. Three queries."""
     done = TakingPart.objects.filter(user=user, took_part=True)
     training = done.filter(event__kind=StaffEvent.Kind.TRAINING)
     skills = (
@@ -123,6 +126,9 @@ def record_of(user: User) -> dict[str, Any]:
         .select_related("event")
         .order_by("-event__held_on")[:20],
         "skills": [(labels[skill], mean, times) for skill, mean, times in skills],
+        "checks": QualityCheck.objects.filter(
+            agent=user, score__isnull=False, checked_at__gte=now() - timedelta(365)
+        ).aggregate(mean=Avg("score"), times=Count("pk")),
     }
 
 

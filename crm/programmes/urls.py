@@ -5,6 +5,7 @@ from django.urls import path
 from crm.programmes import (
     people_views,
     staff_views,
+    team_views,
     tester_views,
     unit_views,
     views,
@@ -24,6 +25,9 @@ urlpatterns = [
     path("people/", people_views.staff_list, name="staff"),
     path("people/<int:pk>/", people_views.person, name="person"),
     path("people/<int:pk>/photo/", people_views.person_photo, name="person_photo"),
+    path("teams/", team_views.teams, name="teams"),
+    path("teams/<int:pk>/", team_views.team, name="team"),
+    path("teams/<int:pk>/<str:act>/", team_views.team_act, name="team_act"),
     path("supervisors/", tester_views.testers, name="testers"),
     path("supervisors/<int:pk>/", tester_views.tester, name="tester"),
     path("supervisors/<int:pk>/<str:act>/", tester_views.tester_act, name="tester_act"),

@@ -13,10 +13,23 @@ from django.views.decorators.http import require_POST
 from crm.access.capabilities import AuthedRequest, may, needs, require
 from crm.access.once import once
 from crm.errors import Refused
-from crm.programmes import services, walking
-from crm.programmes.forms import DemandForm, ProgrammeForm, StepForm, TextForm
-from crm.programmes.models import Adoption, BusinessSupervisor, Finding, Programme, Walk
-from crm.text import number_of
+from crm.programmes import pilots, services, walking
+from crm.programmes.forms import (
+    DemandForm,
+    PilotForm,
+    ProgrammeForm,
+    StepForm,
+    TextForm,
+)
+from crm.programmes.models import (
+    Adoption,
+    BusinessSupervisor,
+    Finding,
+    Pilot,
+    Programme,
+    Walk,
+)
+from crm.text import number_of, words_of
 from crm.web import keyset_page
 
 MOST = 200
@@ -94,6 +107,9 @@ def _page(request: AuthedRequest, row: Programme, **forms: Any) -> HttpResponse:
         "trials": row.trials.filter(
             tester__in=BusinessSupervisor.objects.visible_to(user)
         ).select_related("tester__office")[:MOST],
+        "pilots": row.pilots.select_related("office", "concluded_by"),
+        "verdicts": Pilot.Verdict.choices,
+        "pilot_form": PilotForm(None, programme=row) if may_manage else None,
         "may_manage": may_manage,
         "is_open": row.state == Programme.State.ISSUED,
         "may_issue": row.state == Programme.State.DRAFT
@@ -171,6 +187,13 @@ ACTS: dict[str, Act] = {
         _adoption(request, row), by=request.user, demand=_text(request.POST)[:500]
     ),
     "step_done": _step,
+    "pilot_end": lambda request, row: pilots.conclude(
+        row,
+        number_of(request.POST.get("pilot", ""), 0),
+        by=request.user,
+        verdict=request.POST.get("verdict", ""),
+        result=words_of(request.POST.get("text", ""), 1000),
+    ),
     "demand_closed": _demand_closed,
 }
 
@@ -215,12 +238,15 @@ def programme_act(request: AuthedRequest, pk: int, act: str) -> HttpResponse:
 @require_POST
 @needs("programme.manage")
 def programme_add(request: AuthedRequest, pk: int, what: str) -> HttpResponse:
-    """A milestone, or a process to be walked."""
+    """A milestone, a process to be walked, or a place that tries it first."""
     row = programme_of(request, pk)
     require(request.user, "programme.manage", row.office)
-    if what not in ("step", "demand"):
+    if what not in ("step", "demand", "pilot"):
         raise Http404
-    form = (StepForm if what == "step" else DemandForm)(request.POST)
+    if what == "pilot":
+        form: Any = PilotForm(request.POST, programme=row)
+    else:
+        form = (StepForm if what == "step" else DemandForm)(request.POST)
     if not form.is_valid():
         return _page(request, row, **{f"{what}_form": form})
 
@@ -228,6 +254,8 @@ def programme_add(request: AuthedRequest, pk: int, what: str) -> HttpResponse:
         made = form.save(commit=False)
         if what == "step":
             services.add_step(row, made, by=request.user)
+        elif what == "pilot":
+            pilots.begin(row, made, by=request.user)
         else:
             made.programme = row
             made.save()

@@ -40,6 +40,7 @@ from customers.models.usage import Usage, UsageDay, UsageMonth, UsageRef
 from customers.models.value import CustomerValue, ValueFit, ValueTally
 from customers.models.watch import (
     Alert,
+    AlertReport,
     CustomerTrend,
     Forecast,
     KeyMonth,
@@ -49,6 +50,7 @@ from customers.models.watch import (
 
 __all__ = [
     "Alert",
+    "AlertReport",
     "Consent",
     "ContactPerson",
     "Contract",

@@ -237,6 +237,33 @@ class Alert(models.Model):
         return f"alert:{self.pk}"
 
 
+class AlertReport(models.Model):
+    """A word about an alert between levels: a city reports it upwards, the province that
+    tracks it answers (R-ORG-27)."""
+
+    alert = models.ForeignKey(Alert, models.CASCADE, related_name="reports")
+    is_from_above = models.BooleanField(default=False)
+    office = models.ForeignKey(
+        Office, models.PROTECT, null=True, related_name="+"
+    )  # whose supervisors were told; none for a word from above
+    text = models.CharField(max_length=500)
+    by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["at", "pk"]
+        constraints = [
+            models.CheckConstraint(
+                name="alert_report_to",
+                condition=Q(is_from_above=True, office=None)
+                | Q(is_from_above=False, office__isnull=False),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.alert_id} {self.text[:40]}"
+
+
 class KeyMonth(models.Model):
     """A key contract customer in a month: who belonged, and what was sent (R-GRD-11, 12).
 

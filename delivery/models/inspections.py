@@ -33,6 +33,8 @@ class Inspection(models.Model):
 
     class Kind(models.TextChoices):
         SITE = "site", _("Inspection on the spot")
+        DESK = "desk", _("Operation of the call centre")  # R-ORG-25
+        CARE = "care", _("Customer management")  # R-ORG-41
         PROBE = "probe", _("Probe mail")
 
     class State(models.TextChoices):

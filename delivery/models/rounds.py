@@ -16,6 +16,7 @@ from django.utils.translation import pgettext_lazy
 from crm.access.models import User
 from crm.access.scoping import ScopedQuerySet, reaching, subtree
 from crm.org.models import Office
+from crm.teams.models import Team
 from customers.models import Customer, choices
 from delivery.models.inspections import Check
 from delivery.models.surveys import Invitation, Question, QuestionnaireVersion
@@ -97,6 +98,15 @@ class SurveyRound(models.Model):
         blank=True,
         related_name="+",
         verbose_name=_("compare with"),
+    )
+    team = models.ForeignKey(
+        Team,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("team that calls"),
+        help_text=_("Nobody else is offered these calls; empty: all agents are."),
     )
     whom = models.JSONField(default=dict)  # product, since, until; or rated units
     size = models.PositiveIntegerField(null=True)  # once drawn

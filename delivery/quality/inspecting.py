@@ -38,7 +38,7 @@ def plan(row: Inspection, *, by: User) -> Inspection:
     row.made_by = by
     last = Inspection.objects.filter(kind=row.kind, office=row.office).first()
     row.save()
-    if last and row.kind == Inspection.Kind.SITE:
+    if last and row.kind != Inspection.Kind.PROBE:
         Check.objects.bulk_create(
             Check(inspection=row, what=old.what, expected=old.expected)
             for old in last.checks.all()

@@ -91,7 +91,7 @@ class NoteForm(forms.ModelForm):
 
     def __init__(self, data: Any, files: Any, *, check: Check) -> None:
         super().__init__(data, files, instance=check, prefix=f"c{check.pk}")
-        if check.inspection.kind == Inspection.Kind.SITE:
+        if check.inspection.kind != Inspection.Kind.PROBE:
             del self.fields["actual_on"]
         else:
             bounded(self, "actual_on")

@@ -116,6 +116,8 @@ PAGES = {
         "/kpi/combined/",
         "/kpi/costs/",
         "/kpi/exports/",
+        "/programmes/teams/",
+        "/programmes/teams/{team}/",
         "/programmes/people/",
         "/programmes/people/{user}/",
         "/programmes/supervisors/",

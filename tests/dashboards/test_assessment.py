@@ -122,7 +122,12 @@ def test_each_source_gives_its_lines(cast, boss, order, november):
 
 @pytest.mark.parametrize(
     ("kind", "sources"),
-    [("key_account", {"duty"}), ("processing", {"fault", "duty"})],
+    [
+        ("key_account", {"duty"}),
+        ("marketing", {"duty"}),
+        ("operations", {"duty"}),
+        ("processing", {"fault", "duty"}),
+    ],
 )
 def test_departments_answer_for_duty_and_support_units_for_both(
     cast, boss, order, november, kind, sources

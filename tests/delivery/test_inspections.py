@@ -55,6 +55,22 @@ def test_who_inspects_is_told_and_finds_the_points_of_the_last_time(cast):
         "",
     )
     assert not planned(cast, "probe").checks.exists()
+    assert not planned(cast, "desk").checks.exists()
+
+
+@pytest.mark.parametrize("kind", ["desk", "care"])
+def test_the_call_centre_and_customer_management_are_inspected_too(cast, sign_in, kind):
+    first = planned(cast, kind)
+    check = point(first, cast.guo, what="接通率公示", expected="每月公示")
+    client = sign_in(cast.guo)
+    page = client.get(first.get_absolute_url()).content.decode()
+    assert f"c{check.pk}-actual_on" not in page  # no test letter
+    inspecting.note(first, check, by=cast.guo, verdict="met", actual="已公示")
+    inspecting.end(first, by=cast.guo, summary="符合")
+    assert planned(cast, kind).checks.get().what == "接通率公示"
+    found = dict(inspecting.shares(Inspection.objects.visible_to(cast.chen)))
+    share = found[str(Inspection.Kind(kind).label)]
+    assert (share.numerator, share.denominator) == (1, 1)
 
 
 def test_a_test_letter_is_judged_by_its_day(cast):
@@ -104,8 +120,9 @@ def test_it_ends_once_every_point_is_noted_and_then_stays(cast):
         with pytest.raises(Refused) as refusal:
             late()
         assert refusal.value.code == "inspection.ended"
+    found = dict(inspecting.shares(Inspection.objects.all()))
     site, probe = (
-        share for _name, share in inspecting.shares(Inspection.objects.all())
+        found[str(Inspection.Kind(kind).label)] for kind in ("site", "probe")
     )
     assert (site.numerator, site.denominator, probe.denominator) == (1, 1, 0)
 

@@ -16,6 +16,8 @@ from crm.jobs.models import Job
 from crm.jobs.running import run_inline
 from crm.jobs.services import enqueue
 from crm.notify.models import Message
+from crm.teams import services as teams
+from crm.teams.models import Team
 from crm.transfer import services as transfer
 from customers.models import Customer, CustomerPhone, UsageDay
 from customers.partitions import ensure_partition
@@ -222,6 +224,40 @@ def test_two_agents_never_call_the_same_customer(cast, calls):
     assert rounds.next_call(cast.mei) is None  # next door
     with pytest.raises(Refused, match="colleague"):
         rounds.take_down(first, by=other, given={"r1": 5})
+
+
+def test_the_calls_of_a_team_are_its_members_alone_until_it_ends(cast, calls):
+    other = make.user("other", ("agent", cast.wuhan))
+    team = teams.make(
+        Team(office=cast.wuhan, kind="follow_up", name="回访小组"), by=cast.chen
+    )
+    member = teams.join(team, by=cast.chen, user=other)
+    calls.team = team
+    calls.save()
+    assert rounds.next_call(cast.lin) is None
+    assert rounds.next_call(other) is not None
+    teams.leave(team, member.pk, by=cast.chen)
+    SurveyMember.objects.update(taken_by=None, taken_until=None)
+    assert rounds.next_call(other) is None
+    teams.end(team, by=cast.chen)
+    assert rounds.next_call(cast.lin) is not None
+
+
+def test_a_team_calls_in_a_round_of_calls_only(cast, sign_in):
+    team = teams.make(
+        Team(office=cast.wuhan, kind="follow_up", name="回访小组"), by=cast.chen
+    )
+    other = teams.make(
+        Team(office=cast.wuhan, kind="project", name="项目组"), by=cast.chen
+    )
+    client = sign_in(cast.chen)
+    form = client.get(reverse("delivery:rounds")).context["form"]
+    assert list(form.fields["team"].queryset) == [team]
+    data = {"way": "sms", "team": team.pk}
+    answer = client.post(reverse("delivery:rounds"), data)
+    assert "team" in answer.context["form"].errors
+    answer = client.post(reverse("delivery:rounds"), {"way": "phone", "team": other.pk})
+    assert "team" in answer.context["form"].errors
 
 
 def test_who_is_not_reached_is_tried_again_after_the_gap_and_not_for_ever(

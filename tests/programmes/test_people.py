@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.timezone import localdate, now
 from PIL import Image
 
+from complaints.models import QualityCheck
 from crm.audit.models import AuditEvent
 from crm.errors import Refused
 from crm.jobs.running import run_inline
@@ -22,6 +23,8 @@ from crm.programmes.models import (
     StaffRecord,
     Trial,
 )
+from crm.teams import services as teams
+from crm.teams.models import Team
 from tests import factories as make
 
 
@@ -254,3 +257,25 @@ def test_an_application_is_noted_once_with_a_phone_that_is_one(client, cast):
         answer = client.post(url, sent | {"token": token.split('"')[0]})
         assert answer.status_code == 302
     assert BusinessSupervisor.objects.get().phone == "+8613907160002"
+
+
+def test_the_record_shows_checks_and_teams(client, cast):
+    for marks in (80, 90):
+        QualityCheck.objects.create(
+            complaint=make.complaint(cast.lin, cast.wuhan),
+            agent=cast.lin,
+            office=cast.wuhan,
+            month="2026-10-01",
+            state="scored",
+            score=marks,
+            checked_by=cast.shen,
+            checked_at=now(),
+        )
+    team = teams.make(
+        Team(office=cast.wuhan, kind="follow_up", name="回访小组"), by=cast.chen
+    )
+    teams.join(team, by=cast.chen, user=cast.lin)
+    make.sign_in(client, cast.lin)
+    answer = client.get(page_of(cast.lin))
+    assert answer.context["checks"] == {"mean": 85, "times": 2}
+    assert team.get_absolute_url() in answer.content.decode()

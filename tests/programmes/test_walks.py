@@ -12,8 +12,16 @@ from crm.errors import Refused
 from crm.jobs.running import run_inline
 from crm.jobs.services import enqueue
 from crm.notify.models import Message
-from crm.programmes import services, walking
-from crm.programmes.models import Adoption, Demand, Finding, Programme, Step, Walk
+from crm.programmes import pilots, services, walking
+from crm.programmes.models import (
+    Adoption,
+    Demand,
+    Finding,
+    Pilot,
+    Programme,
+    Step,
+    Walk,
+)
 from delivery.models import Improvement
 from tests import factories as make
 
@@ -342,3 +350,74 @@ def test_a_declined_walk_may_be_asked_for_again_and_an_agreed_plan_adjusted(
     services.file_plan(ours, by=cast.chen, text="每月两次")
     services.answer_plan(ours, by=top)
     assert services.answer_plan(ours, by=top, demand="按修订").state == "returned"
+
+
+def pilot(running, cast, by, **facts) -> Pilot:
+    facts = {"touchpoint": "hall", "office": cast.wuhan, "what": "首问负责"} | facts
+    row = Pilot(first=localdate(), last=localdate() + timedelta(30), **facts)
+    return pilots.begin(running, row, by=by)
+
+
+def test_one_place_tries_a_touchpoint_first_and_it_is_concluded_once(
+    running, cast, top, boss
+):
+    made = pilot(running, cast, top)
+    told = Message.objects.filter(to_user=cast.chen, subject=pilots.CHOSEN)
+    assert told.get().url == running.get_absolute_url()
+    with pytest.raises(Refused, match="its place already"):
+        pilot(running, cast, top, office=cast.yichang)
+    pilot(running, cast, top, touchpoint="vip", office=cast.yichang)
+    with pytest.raises(PermissionDenied):
+        pilots.conclude(running, made.pk, by=cast.chen, verdict="adopt", result="好的")
+    for verdict, result in (("", "好的"), ("no", "好的"), ("adopt", "")):
+        with pytest.raises(Refused, match="what follows"):
+            pilots.conclude(running, made.pk, by=boss, verdict=verdict, result=result)
+    pilots.conclude(running, made.pk, by=boss, verdict="change", result="先补叫号机")
+    with pytest.raises(Refused, match="concluded already"):
+        pilots.conclude(running, made.pk, by=boss, verdict="adopt", result="好的")
+    services.close(running, by=top, result="完成")
+    with pytest.raises(Refused, match="not under way"):
+        pilot(running, cast, top, touchpoint="online")
+
+
+def test_a_pilot_lies_within_the_programme(running, cast, top, boss):
+    small = Programme(
+        office=cast.wuhan,
+        kind="service",
+        title="武汉",
+        text="x",
+        first=localdate(),
+        last=localdate() + timedelta(9),
+    )
+    services.write(small, by=top)
+    services.issue(small, by=boss)
+    small.refresh_from_db()
+    with pytest.raises(Refused, match="does not reach"):
+        pilot(small, cast, top, office=cast.yichang)
+
+
+def test_the_page_of_a_programme_keeps_its_pilots(client, running, cast, top):
+    make.sign_in(client, top)
+    url = reverse("programmes:programme_add", args=[running.pk, "pilot"])
+    data = {
+        "touchpoint": "complaints",
+        "office": cast.wuhan.pk,
+        "first": "2026-11-20",
+        "last": "2026-11-01",
+        "what": "一次说清",
+    }
+    early = client.post(url, data)
+    assert early.status_code == 422
+    assert "before the first" in early.content.decode()
+    sent = data | {"last": "2026-12-20", "token": "0" * 31 + "3"}
+    for _twice in range(2):
+        assert client.post(url, sent).status_code == 302
+    row = running.pilots.get()
+    act = reverse("programmes:programme_act", args=[running.pk, "pilot_end"])
+    client.post(act, {"pilot": row.pk, "verdict": "adopt", "text": "投诉降三成"})
+    make.sign_in(client, cast.lin)
+    page = client.get(running.get_absolute_url()).content.decode()
+    assert "投诉降三成" in page
+    assert "Choose a place" not in page
+    (one,) = client.get(reverse("api-programme-pilots", args=[running.pk])).json()
+    assert (one["touchpoint"], one["verdict"]) == ("complaints", "adopt")

@@ -1,7 +1,7 @@
 """Programmes and walkthroughs; contests and training; requests and reports of units."""
 
 from crm.programmes.models.people import StaffRecord
-from crm.programmes.models.plans import Adoption, Programme, Step
+from crm.programmes.models.plans import Adoption, Pilot, Programme, Step
 from crm.programmes.models.staff import Award, StaffEvent, TakingPart
 from crm.programmes.models.testers import BusinessSupervisor, Trial
 from crm.programmes.models.units import DutyReport, ReportDuty, UnitRequest
@@ -14,6 +14,7 @@ __all__ = [
     "Demand",
     "DutyReport",
     "Finding",
+    "Pilot",
     "Programme",
     "ReportDuty",
     "StaffEvent",

@@ -1,6 +1,6 @@
 """Programmes: a plan of an office, issued, taken over by branches, adjusted, revised.
 
-Sources: R-KPI-31, 47, 48, 57…61, 64; R-ORG-34, 51; domain.md 7.4.
+Sources: R-KPI-31, 47, 48, 57…61, 64; R-ORG-34, 51, 52; R-CAM-51; domain.md 7.4.
 """
 
 from django.db import models
@@ -102,6 +102,60 @@ class Step(models.Model):
 
     def __str__(self) -> str:
         return self.what
+
+
+class Pilot(models.Model):
+    """One place that tries a programme at one touchpoint before all branches do."""
+
+    class Touchpoint(models.TextChoices):
+        HALL = "hall", pgettext_lazy("touchpoint", "Business hall")
+        COMPLAINTS = "complaints", pgettext_lazy("touchpoint", "Complaints")
+        VIP = "vip", pgettext_lazy("touchpoint", "VIP club")
+        PHONE = "phone", pgettext_lazy("touchpoint", "Service phone")
+        COURIER = "courier", pgettext_lazy("touchpoint", "Pick-up and delivery")
+        ONLINE = "online", pgettext_lazy("touchpoint", "Online")
+
+    class Verdict(models.TextChoices):
+        ADOPT = "adopt", pgettext_lazy("pilot", "For all branches")
+        CHANGE = "change", pgettext_lazy("pilot", "Adjust first")
+        DROP = "drop", pgettext_lazy("pilot", "Not pursued")
+
+    programme = models.ForeignKey(Programme, models.CASCADE, related_name="pilots")
+    touchpoint = models.CharField(_("touchpoint"), max_length=10, choices=Touchpoint)
+    office = models.ForeignKey(
+        Office, models.PROTECT, related_name="+", verbose_name=_("place")
+    )
+    first = models.DateField(_("first day"))
+    last = models.DateField(_("last day"))
+    what = models.CharField(_("what is tried"), max_length=300)
+    verdict = models.CharField(max_length=6, choices=Verdict, blank=True)
+    result = models.CharField(max_length=1000, blank=True)
+    chosen_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    concluded_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    concluded_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["touchpoint"]
+        constraints = [
+            models.UniqueConstraint(
+                name="pilot_one_place", fields=["programme", "touchpoint"]
+            ),
+            models.CheckConstraint(
+                name="pilot_forward",
+                condition=Q(last__gte=F("first")),
+                violation_error_message=_("The last day lies before the first."),
+            ),
+            models.CheckConstraint(
+                name="pilot_concluded",
+                condition=Q(verdict="", concluded_by=None, concluded_at=None)
+                | ~Q(verdict="")
+                & ~Q(result="")
+                & Q(concluded_by__isnull=False, concluded_at__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.programme} {self.office}"
 
 
 class AdoptionQuerySet(ScopedQuerySet):
