@@ -80,7 +80,7 @@ class AlertFilter(forms.Form):
     )
     office = forms.CharField(required=False, max_length=20)
     rule = forms.IntegerField(required=False, min_value=1, max_value=2**31)
-    reported = forms.BooleanField(required=False)
+    reported = forms.ChoiceField(required=False, choices=[("1", "1")])
 
     def narrow(self, rows: QuerySet[Alert], user: User) -> QuerySet[Alert]:
         """Live alerts of `rows` unless another state or an outcome is asked for."""

@@ -125,10 +125,10 @@ def _movers(request: AuthedRequest) -> list[tuple[str, list[CustomerTrend]]]:
 def alert(request: AuthedRequest, pk: int) -> HttpResponse:
     """One alert: the evidence, thirteen months, what was tried; POST answers it."""
     row = _alert(request, pk)
-    form = AnswerForm(request.POST or None)
     if request.method == "POST" and may(
         request.user, "alert.answer", row.customer.office
     ):
+        form = AnswerForm(request.POST)
         if form.is_valid():
             try:
                 return redirect(once(request, lambda: _answered(request, row, form)))
@@ -162,9 +162,6 @@ def _alert_page(
     )
     reports = list(row.reports.select_related("by", "office"))
     above = alerts.nearest_above(user, office) if may_answer and is_live else []
-    is_word = may(user, "alert.give", office) and any(
-        not one.is_from_above and one.by_id != user.pk for one in reports
-    )
     context = {
         "alert": row,
         "said": said(row),
@@ -179,7 +176,7 @@ def _alert_page(
         "may_reopen": may_answer and row.closed_by_id is not None,
         "reports": reports,
         "above": above,
-        "is_word": is_word and is_live,
+        "is_word": is_live and bool(alerts.reported_to(user, reports)),
         "report_form": ReportForm(auto_id="report-%s"),
         "phones": [
             phone.number_for(user)

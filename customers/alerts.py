@@ -1,5 +1,6 @@
 """Alerts and what people do about them (R-GRD-13, R-ORG-27; domain.md 5.4)."""
 
+from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from django.utils.translation import gettext_noop
 
 from crm.access.capabilities import may, require
 from crm.access.models import Posting, User
-from crm.access.roles import Role
+from crm.access.roles import CAPABILITIES, Role
 from crm.access.scoping import offices_of
 from crm.audit import services as audit
 from crm.errors import Refused
@@ -197,12 +198,13 @@ def close_alert(alert: Alert, *, by: User, outcome: str, note: str) -> None:
 
 def nearest_above(user: User, office: Office) -> list[Posting]:
     """Whom `user` reports to about a customer of `office`: the supervisors of the nearest
-    level above those that they supervise themselves. Two queries."""
-    own = [p.office for p in user.posts(Role.SUPERVISOR) if p.office.contains(office)]
-    paths = paths_above(office.path)
-    if own:
-        highest = min(len(unit.path) for unit in own)
-        paths = [path for path in paths if len(path) < highest]
+    level above those that they supervise; a manager's, of their own level too."""
+    limits = [
+        len(post.office.path) - (post.role == Role.SUPERVISOR)
+        for post in user.posts(*CAPABILITIES["alert.answer"])
+        if post.office.contains(office)
+    ]
+    paths = [path for path in paths_above(office.path) if len(path) <= min(limits)]
     found = list(
         Posting.objects.leading(*paths).exclude(user=user).select_related("office")
     )
@@ -210,16 +212,31 @@ def nearest_above(user: User, office: Office) -> list[Posting]:
     return [posting for posting in found if len(posting.office.path) == nearest]
 
 
+def reported_to(user: User, reports: Iterable[AlertReport]) -> list[AlertReport]:
+    """Those of `reports` that came up to an office which `user` supervises, from others."""
+    offices = [post.office for post in user.posts(Role.SUPERVISOR)]
+    return [
+        one
+        for one in reports
+        if one.office is not None
+        and one.by_id != user.pk
+        and any(unit.contains(one.office) for unit in offices)
+    ]
+
+
 @transaction.atomic
 def report_alert(alert: Alert, *, by: User, text: str) -> AlertReport:
-    """Report an alert one level up. Refused("alert.closed"), ("alert.top") where nobody
-    is above."""
+    """Report an alert one level up; it is in hand then. Refused("alert.closed"),
+    ("alert.top") where nobody is above."""
     customer, row = _locked_alert(alert)
     require(by, "alert.answer", customer.office)
     above = nearest_above(by, customer.office)
     if not above:
         raise Refused("alert.top", _("Nobody supervises above you."))
     made = row.reports.create(by=by, text=text, office=above[0].office)
+    if row.state == State.OPEN:  # what is reported is in hand: no night closes it
+        row.state, row.owner = State.TAKEN, row.owner or by
+        row.save(update_fields=["state", "owner"])
     for posting in above:
         _tell(posting.user, REPORTED, made, "up")
     audit.record(by, "alert.reported", customer, office=customer.office)
@@ -229,15 +246,13 @@ def report_alert(alert: Alert, *, by: User, text: str) -> AlertReport:
 @transaction.atomic
 def answer_report(alert: Alert, *, by: User, text: str) -> AlertReport:
     """A word from above, to its owner and those who reported it. Refused:
-    "alert.closed", "alert.unreported" where nobody else has."""
+    "alert.closed", "alert.unreported" where nobody has reported it to `by`."""
     customer, row = _locked_alert(alert)
     require(by, "alert.give", customer.office)
-    reporters = User.objects.filter(
-        pk__in=row.reports.filter(is_from_above=False).values("by")
-    ).exclude(pk=by.pk)
-    people = {user.pk: user for user in reporters}
+    reports = row.reports.select_related("by", "office")
+    people = {one.by_id: one.by for one in reported_to(by, reports)}
     if not people:
-        raise Refused("alert.unreported", _("Nobody has reported this alert."))
+        raise Refused("alert.unreported", _("Nobody has reported this alert to you."))
     made = row.reports.create(by=by, text=text, is_from_above=True)
     if row.owner is not None and row.owner != by:
         people[row.owner.pk] = row.owner
@@ -248,22 +263,21 @@ def answer_report(alert: Alert, *, by: User, text: str) -> AlertReport:
 
 
 def _tell_end(alert: Alert, by: User) -> None:
-    """It is closed: those to whom it was reported hear what came of it."""
-    last = alert.reports.last()
-    if last is None:
-        return
+    """It is closed: those to whom it was reported are led to what came of it."""
     offices = alert.reports.filter(is_from_above=False).values_list("office__path")
+    last = alert.reports.last()
     for posting in Posting.objects.leading(*(path for (path,) in offices)):
-        if posting.user_id != by.pk:
-            _tell(posting.user, ENDED, last, "end")
+        if last and posting.user_id != by.pk:
+            _tell(posting.user, ENDED, last, f"end:{now():%Y%m%d%H%M%S}")
 
 
 def _tell(user: User, subject: str, about: AlertReport, what: str) -> None:
+    # SECURITY: the words are read at the alert, where they are erased with the customer.
     tell(
         user,
         "customer",
         subject=subject,
-        body=about.text,
+        body=about.alert.ref,
         url=about.alert.get_absolute_url(),
         key=f"alert_report:{about.pk}:{what}:{user.pk}",
     )

@@ -56,6 +56,8 @@ def subject_data(customer: Customer, *, by: User, reason: str) -> dict[str, Any]
     for label, model, field in relations(moving=False):
         rows = model._base_manager.filter(**{field: customer})
         found[label] = [_plain(row) for row in rows]
+    reports = AlertReport.objects.filter(alert__customer=customer)
+    found["alert reports"] = [_plain(row) for row in reports]
     return found
 
 

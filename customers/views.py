@@ -267,7 +267,7 @@ def timeline(request: AuthedRequest, pk: int) -> HttpResponse:
         "kinds": TIMELINE_KINDS,
         "note_form": form,
         "may_edit": may(request.user, "customer.edit", customer.office),
-        "is_more": bool(after),
+        "is_more": bool(after) and bool(request.htmx),
     }
     fragment = "customers/_timeline.html"
     return part(request, fragment, "customers/part.html", context, status)

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from crm.access.scoping import offices_of
-from crm.api import StrictSerializer
+from crm.api import KEY, StrictSerializer, once_by_key
 from crm.org.models import Office
 from customers import alerts
 from customers.alert_forms import AlertFilter, MovementFilter
@@ -58,7 +58,7 @@ class ReportIn(StrictSerializer):
 
 
 class AlertViewSet(viewsets.ReadOnlyModelViewSet):
-    """Alerts of the customers that one sees; `level`, `kind`, `state`, `outcome`, `rule`
+    """Alerts of the customers that one sees; `level`, `kind`, `state`, `outcome`, `rule`,
     `reported=1` and `whose=mine` filter them."""
 
     capabilities = {
@@ -95,14 +95,19 @@ class AlertViewSet(viewsets.ReadOnlyModelViewSet):
         alerts.close_alert(row, by=request.user, **sent.validated_data)
         return Response(AlertOut(self.get_object()).data)
 
-    @extend_schema(request=ReportIn, responses=AlertOut)
+    @extend_schema(request=ReportIn, responses=AlertOut, parameters=[KEY])
     @action(detail=True, methods=["post"])
     def report(self, request: Request, pk: str) -> Response:
         """Report an alert one level up; 409 where it is closed or nobody is above."""
         row = self.get_object()
         sent = ReportIn(data=request.data)
         sent.is_valid(raise_exception=True)
-        alerts.report_alert(row, by=request.user, **sent.validated_data)
+
+        def act() -> str:
+            made = alerts.report_alert(row, by=request.user, **sent.validated_data)
+            return str(made.pk)
+
+        once_by_key(request, act)
         return Response(AlertOut(self.get_object()).data)
 
 

@@ -164,7 +164,9 @@ def _raise(cursor: Any, rule: WatchRule, office: Office, today: date) -> int:
     cursor.execute(watch_sql.TASKS, params)
     cursor.execute(watch_sql.TIMELINE, params)
     cursor.execute(watch_sql.OVERTAKE, params)
-    _finish([row[0] for row in cursor.fetchall()])
+    closed = [row[0] for row in cursor.fetchall()]
+    cursor.execute(watch_sql.TRACKED, params | {"closed": closed})
+    _finish(closed)
     return len(params["ids"])
 
 

@@ -238,6 +238,12 @@ FROM customers_watchrule r, customers_alert n
 WHERE r.id = a.rule_id AND r.kind = ANY(%(family)s) AND a.level < %(level)s
   AND a.state <> 'closed' AND n.id = ANY(%(ids)s) AND a.customer_id = n.customer_id
 RETURNING a.id"""
+# What was said between levels follows to the graver alert (R-ORG-27).
+TRACKED = """
+UPDATE customers_alertreport p SET alert_id = n.id
+FROM customers_alert a, customers_alert n
+WHERE p.alert_id = a.id AND a.id = ANY(%(closed)s) AND n.id = ANY(%(ids)s)
+  AND n.customer_id = a.customer_id"""
 RECOVER = """
 UPDATE customers_alert a SET state = 'closed', outcome = 'recovered', closed_at = %(at)s
 FROM customers_customer c

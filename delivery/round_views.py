@@ -20,6 +20,7 @@ from crm.web import keyset_page
 from customers.models import Customer, CustomerPhone
 from delivery import improving, questionnaires, round_figures, surveys
 from delivery import rounds as service
+from delivery.calling import free_to_call
 from delivery.models import (
     Answer,
     Improvement,
@@ -290,12 +291,8 @@ def next_call(request: AuthedRequest) -> HttpResponse:
     """Whom to call now: the script, the number, the answers, or why there are none."""
     member = service.next_call(request.user)
     if member is None:
-        waiting = SurveyMember.objects.visible_to(request.user).waiting()
-        upcoming = waiting.filter(
-            round__way="phone",
-            round__closes_on__gte=localdate(),
-            round__ended_at=None,
-        ).order_by("next_at")
+        free = free_to_call(request.user, localdate())
+        upcoming = free.order_by("next_at")
         context = {"waiting": upcoming.count(), "next": upcoming.first()}
         return render(request, "delivery/no_call.html", context)
     return call_page(request, _member(request, member.pk))

@@ -20,10 +20,10 @@ from crm.jobs.services import enqueue
 from crm.notify.services import queue_message, tell
 from crm.org.calendar import start_of
 from crm.org.models import Office
-from crm.teams.services import teams_of
 from customers.models import Customer, CustomerPhone
 from customers.queries import add_months
 from delivery import surveys
+from delivery.calling import reserved, to_call
 from delivery.models import (
     Invitation,
     SurveyMember,
@@ -292,19 +292,11 @@ def next_call(user: User, at: datetime | None = None) -> SurveyMember | None:
     """
     at = at or now()
     today = localdate(at)
-    rows = SurveyMember.objects.visible_to(user).waiting()
-    rows = rows.filter(
-        round__way=Way.PHONE,
-        round__opens_on__lte=today,
-        round__closes_on__gte=today,
-        round__ended_at=None,
-    ).filter(
-        Q(round__team=None)
-        | Q(round__team__ended_on__isnull=False)  # its calls are anybody's again
-        | Q(round__team__in=teams_of(user))
-    )
+    rows = to_call(user, today).filter(round__opens_on__lte=today)
     mine = rows.filter(taken_by=user, taken_until__gt=at)
-    free = rows.filter(Q(taken_until=None) | Q(taken_until__lte=at), next_at__lte=at)
+    free = rows.exclude(reserved(user, today)).filter(
+        Q(taken_until=None) | Q(taken_until__lte=at), next_at__lte=at
+    )
     found = mine.first()
     if found is None:
         locked = free.select_for_update(of=("self",), skip_locked=True)
@@ -378,5 +370,5 @@ def take_down(member: SurveyMember, *, by: User, given: dict[str, Any]) -> Surve
 def heard(invitation: Invitation) -> None:
     """An invitation of a round was answered (settings.SURVEY_HEARERS)."""
     SurveyMember.objects.filter(invitation=invitation).update(
-        state=State.ANSWERED, code="", taken_by=None, taken_until=None
-    )
+        state=State.ANSWERED, code="", taken_until=None
+    )  # taken_by stays: whoever called is credited

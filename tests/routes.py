@@ -526,17 +526,20 @@ def things(cast, where, owner, agent) -> dict:
         object_until="2026-11-30",
         made_by=boss,
     )
-    line = AssessmentLine.objects.create(
-        sheet=assessed,
-        source="fault",
-        key="x",
-        direction="vertical",
-        whom="unit",
-        office=where,
-        percent=1,
-        words="x",
-        url="/",
-        found_on="2026-10-05",
+    line, quality_line = (
+        AssessmentLine.objects.create(
+            sheet=assessed,
+            source=source,
+            key=source,
+            direction="vertical",
+            whom="unit",
+            office=where,
+            percent=1,
+            words="x",
+            url="/",
+            found_on="2026-10-05",
+        )
+        for source in ("fault", "quality")
     )
     check = QualityCheck.objects.create(
         agent=agent, month=now().date().replace(day=1), **about
@@ -641,6 +644,7 @@ def things(cast, where, owner, agent) -> dict:
         "feedback": {"pk": make.feedback(agent, where).pk},
         "assessment": {"pk": assessed.pk},
         "assessment_line": {"pk": line.pk, "what": "object"},
+        "quality_line": {"pk": quality_line.pk},
         "bulletin": {"pk": bulletin.pk},
         "bulletin_file": {"pk": bulletin.pk, "kind": "pdf"},
         "check": {"pk": check.pk},
@@ -753,6 +757,7 @@ MISSING = {
             "banned",
             "check",
             "assessment",
+            "quality_line",
             "bulletin",
             "visit",
             "visitor",

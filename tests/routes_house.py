@@ -69,6 +69,9 @@ def routes(Route) -> dict:  # noqa: N803 - the class of tests/routes.py
         "dashboards:combined": Route("kpi.target"),
         "dashboards:weights": Route("kpi.target"),
         "dashboards:kpi_improve": Route("improvement.manage", rows_for="supervisor"),
+        "dashboards:line_improve": Route(
+            "improvement.manage", of="quality_line", rows_for="supervisor"
+        ),
         "front:front": Route("front.see"),
         "front:wall": Route("front.see"),
         "risk:risks": Route("risk.see"),

@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth import authenticate, password_validation
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
@@ -274,3 +275,26 @@ def write_spans(spans) -> str:
         f"{starts:%H:%M}-" + (f"{ends:%H:%M}" if ends > MIDNIGHT else "24:00")
         for starts, ends in spans
     )
+
+
+class PersonName(forms.CharField):
+    """Somebody by user name, or by full name where only one has it; of `people`."""
+
+    people: QuerySet[User] | None = None
+
+    def clean(self, value: Any) -> Any:
+        name = super().clean(value)
+        if not name:
+            return None
+        people = self.people
+        if people is None:
+            people = User.objects.filter(is_active=True)
+        named = people.filter(username=name).first()
+        found = [named] if named else list(people.filter(full_name=name)[:2])
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise forms.ValidationError(
+                _("Several have this name: write the user name.")
+            )
+        raise forms.ValidationError(_("Nobody here has this user name."))

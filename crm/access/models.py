@@ -98,7 +98,7 @@ class PostingQuerySet(models.QuerySet):
     def leading(self, *paths: str) -> Self:
         """Of those who supervise one of these offices today, with the person."""
         rows = self.in_force(localdate()).filter(
-            role=Role.SUPERVISOR, office__path__in=paths
+            role=Role.SUPERVISOR, office__path__in=paths, user__is_active=True
         )
         return rows.select_related("user")
 

@@ -29,6 +29,8 @@ from crm.notify.services import tell
 from crm.org.models import Office
 from crm.org.queries import ancestry
 from customers.queries import add_months
+from delivery import improving
+from delivery.models import Improvement
 
 State, LineState = AssessmentSheet.State, AssessmentLine.State
 Direction = AssessmentLine.Direction
@@ -301,16 +303,47 @@ def _rows(sheet: AssessmentSheet) -> Iterator[list[Any]]:
         ]
 
 
+def _key_items(lines: list[AssessmentLine]) -> list[AssessmentLine]:
+    """One line for each error of quality that stands: the managed one, if one is."""
+    found: dict[str, AssessmentLine] = {}
+    for line in lines:
+        if (
+            line.is_key_item
+            and line.counts
+            and (line.improvement or line.key not in found)
+        ):
+            found[line.key] = line
+    return list(found.values())
+
+
+@transaction.atomic
+def manage(line: AssessmentLine, *, by: User, **facts: Any) -> Improvement:
+    """Make an error of quality an item that somebody sees to (R-KPI-07). Refused:
+    "line.key" for what is none, "line.managed" where it is one already."""
+    locked(line.sheet)
+    row = line.sheet.lines.select_related("office").get(pk=line.pk)
+    if not (row.is_key_item and row.counts):
+        raise Refused("line.key", _("Only errors of quality that stand are managed."))
+    same = line.sheet.lines.filter(key=row.key, improvement__isnull=False)
+    if same.exists():
+        raise Refused("line.managed", _("An improvement of this is open already."))
+    row.improvement = improving.open_for(
+        row.words, row.url, by=by, office=row.office, **facts
+    )
+    row.save(update_fields=["improvement"])
+    return row.improvement
+
+
 def agenda(sheet: AssessmentSheet) -> dict[str, Any]:
     """For the assessment meeting of the month after (R-KPI-12): lines by direction, key
     items, the regulator's cases."""
-    lines = list(sheet.lines.select_related("office", "user"))
+    lines = list(sheet.lines.select_related("office", "user", "improvement__owner"))
     span = span_of(Kind.MONTH, sheet.month)
     return {
         "directions": [
             (direction.label, [one for one in lines if one.direction == direction])
             for direction in Direction
         ],
-        "key_items": [one for one in lines if one.is_key_item and one.counts],
+        "key_items": _key_items(lines),
         "cases": list(found.regulator_cases(sheet.office, span)),
     }

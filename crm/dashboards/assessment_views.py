@@ -116,6 +116,7 @@ def assessment(request: AuthedRequest, pk: int) -> HttpResponse:
         "may_drop": is_open and may_do,
         "may_export": row.state == State.SIGNED
         and may(request.user, "assessment.export", row.office),
+        "may_manage": may(request.user, "improvement.manage", row.office),
         "waits": is_open and localdate() <= row.object_until,
     }
     return render(request, "dashboards/assessment.html", context)

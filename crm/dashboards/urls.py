@@ -41,6 +41,11 @@ urlpatterns = [
     ),
     path("assessment/<int:pk>/", assessment_views.assessment, name="assessment"),
     path(
+        "assessment/lines/<int:pk>/improve/",
+        improve_views.line_improve,
+        name="line_improve",
+    ),
+    path(
         "assessment/<int:pk>/act/",
         assessment_views.assessment_act,
         name="assessment_act",

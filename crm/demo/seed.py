@@ -161,6 +161,10 @@ def _assessment(
     mine = sheet.lines.filter(user=handler).first()
     if mine:
         assessing.object_to(mine, by=handler, objection="客户电话要求放门卫，有录音。")
+    for item in assessing.agenda(sheet)["key_items"][:1]:
+        due = localdate() + timedelta(days=20)
+        what = "录音复听，班前会讲评一周"
+        assessing.manage(item, by=boss, what=what, owner=handler, due_on=due)
 
 
 def _opinions(users: dict[str, User], root: Office, today: date) -> None:

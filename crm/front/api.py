@@ -4,7 +4,7 @@ read, confirmed, asked and declared."""
 
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, serializers
@@ -126,8 +126,8 @@ class ProgrammeViewSet(Seen):
     def pilots(self, request: Request, pk: str) -> Response:
         """Where it is tried first, and what came of it."""
         rows = self.get_object().pilots
-        shown = ("touchpoint", "office__code", "first", "last", "what")
-        return Response(list(rows.values(*shown, "verdict", "result")))
+        shown = ("touchpoint", "first", "last", "what", "verdict", "result")
+        return Response(list(rows.values(*shown, place=F("office__code"))))
 
 
 class TeamViewSet(Seen):
@@ -145,8 +145,8 @@ class TeamViewSet(Seen):
     def members(self, request: Request, pk: str) -> Response:
         """Who is in it today; the leader first."""
         rows = self.get_object().members.active()
-        shown = ("user__username", "duty", "is_leader", "since")
-        return Response(list(rows.values(*shown)))
+        shown = ("duty", "is_leader", "since")
+        return Response(list(rows.values(*shown, person=F("user__username"))))
 
 
 class WalkViewSet(Seen):

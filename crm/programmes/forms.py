@@ -8,6 +8,7 @@ from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from crm.access.forms import PersonName
 from crm.access.models import User
 from crm.access.roles import Role
 from crm.access.scoping import offices_of
@@ -179,7 +180,7 @@ PartFormSet = forms.modelformset_factory(TakingPart, form=PartForm, extra=0)
 
 
 class AwardForm(forms.ModelForm):
-    person = forms.CharField(
+    person = PersonName(
         label=gettext_lazy("User name"),
         required=False,
         max_length=60,
@@ -196,15 +197,6 @@ class AwardForm(forms.ModelForm):
         offices = offices_of(by, "supervisor")
         self.fields["office"].queryset = offices
         self.fields["office"].initial = offices.first()
-
-    def clean_person(self) -> User | None:
-        name = self.cleaned_data["person"].strip()
-        if not name:
-            return None
-        found = User.objects.filter(username=name, is_active=True).first()
-        if found is None:
-            raise forms.ValidationError(_("Nobody here has this user name."))
-        return found
 
 
 class RequestForm(forms.ModelForm):
@@ -334,7 +326,7 @@ class TeamChangeForm(forms.ModelForm):
 
 
 class MemberForm(forms.Form):
-    user = forms.ModelChoiceField(queryset=None, label=gettext_lazy("Person"))
+    user = PersonName(label=gettext_lazy("Person (name or user name)"), max_length=150)
     duty = forms.CharField(
         label=gettext_lazy("What they do there"), max_length=60, required=False
     )
@@ -342,4 +334,4 @@ class MemberForm(forms.Form):
 
     def __init__(self, data: Any, *, team: Team) -> None:
         super().__init__(data)
-        self.fields["user"].queryset = eligible(team).order_by("full_name", "username")
+        self.fields["user"].people = eligible(team)

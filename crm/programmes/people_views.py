@@ -14,6 +14,7 @@ from crm.errors import Refused
 from crm.programmes import people, staff
 from crm.programmes.forms import PhotoForm, RecordForm
 from crm.programmes.models import Award
+from crm.teams.models import Team
 from crm.teams.services import teams_of
 from crm.web import keyset_page, picture
 
@@ -70,7 +71,9 @@ def person(request: AuthedRequest, pk: int) -> HttpResponse:
         "postings": user.postings_now,
         "form": form if may_keep else None,
         "photo": photo,
-        "teams": teams_of(user).select_related("office"),
+        "teams": Team.objects.visible_to(request.user)
+        .filter(pk__in=teams_of(user))
+        .select_related("office"),
         "awards": Award.objects.visible_to(request.user).filter(user=user),
         **staff.record_of(user),
     }

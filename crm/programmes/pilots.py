@@ -9,29 +9,22 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from crm.access.capabilities import require
-from crm.access.models import Posting, User
+from crm.access.models import User
 from crm.audit import services as audit
 from crm.errors import Refused
-from crm.notify.services import tell
 from crm.programmes.models import Pilot, Programme
+from crm.programmes.services import State, locked, tell_supervisors
 
 CHOSEN = gettext_noop("Your unit tries a programme first")  # translated when it is read
-
-
-def _locked(programme: Programme, by: User) -> Programme:
-    rows = Programme.objects.select_for_update(of=("self",)).select_related("office")
-    row = rows.get(pk=programme.pk)
-    require(by, "programme.manage", row.office)
-    if row.state != Programme.State.ISSUED:
-        raise Refused("pilot.programme", _("The programme is not under way."))
-    return row
 
 
 @transaction.atomic
 def begin(programme: Programme, pilot: Pilot, *, by: User) -> Pilot:
     """Choose the place for a touchpoint; its supervisors are told. Refused:
-    "pilot.programme", "pilot.where", "pilot.twice" where the touchpoint has a place."""
-    row = _locked(programme, by)
+    "programme.state", "pilot.where", "pilot.twice" where the touchpoint has a place that
+    was not given up."""
+    row = locked(programme, State.ISSUED)
+    require(by, "programme.manage", row.office)
     if not row.office.contains(pilot.office):
         raise Refused("pilot.where", _("The programme does not reach this office."))
     pilot.programme, pilot.chosen_by = row, by
@@ -41,15 +34,7 @@ def begin(programme: Programme, pilot: Pilot, *, by: User) -> Pilot:
     except IntegrityError as error:
         message = _("This touchpoint has its place already.")
         raise Refused("pilot.twice", message) from error
-    for posting in Posting.objects.leading(pilot.office.path):
-        tell(
-            posting.user,
-            "programme",
-            subject=CHOSEN,
-            body=row.title,
-            url=row.get_absolute_url(),
-            key=f"pilot:{pilot.pk}:{posting.user_id}",
-        )
+    tell_supervisors(pilot.office, CHOSEN, row, f"pilot:{pilot.pk}")
     details = {"touchpoint": pilot.touchpoint, "office": pilot.office.code}
     audit.record(by, "programme.pilot", row, office=row.office, details=details)
     return pilot
@@ -59,8 +44,10 @@ def begin(programme: Programme, pilot: Pilot, *, by: User) -> Pilot:
 def conclude(
     programme: Programme, pk: int, *, by: User, verdict: str, result: str
 ) -> Pilot:
-    """What came of it. Refused: "pilot.programme", "pilot.done", "pilot.verdict"."""
-    row = _locked(programme, by)
+    """What came of it; also once the programme is closed. Refused: "programme.state",
+    "pilot.done", "pilot.verdict"."""
+    row = locked(programme, State.ISSUED, State.CLOSED)
+    require(by, "programme.manage", row.office)
     pilot = row.pilots.select_for_update().filter(pk=pk, verdict="").first()
     if pilot is None:
         raise Refused("pilot.done", _("This pilot has been concluded already."))

@@ -63,7 +63,7 @@ def _usual_steps(programme: Programme) -> list[Step]:
         ]
 
 
-def _locked(programme: Programme, *states: str) -> Programme:
+def locked(programme: Programme, *states: str) -> Programme:
     """Refused("programme.state") when it is in none of the states."""
     rows = Programme.objects.select_for_update(of=("self",)).select_related("office")
     row = rows.filter(pk=programme.pk).first()  # none: thrown away meanwhile
@@ -75,7 +75,7 @@ def _locked(programme: Programme, *states: str) -> Programme:
 @transaction.atomic
 def edit(programme: Programme, *, by: User) -> Programme:
     """Change a draft: then who changed it is its writer, and another issues it."""
-    row = _locked(programme, State.DRAFT)
+    row = locked(programme, State.DRAFT)
     require(by, "programme.manage", row.office)
     require(by, "programme.manage", programme.office)
     programme.made_by = by
@@ -87,7 +87,7 @@ def edit(programme: Programme, *, by: User) -> Programme:
 @transaction.atomic
 def drop(programme: Programme, *, by: User) -> None:
     """Throw a draft away."""
-    row = _locked(programme, State.DRAFT)
+    row = locked(programme, State.DRAFT)
     require(by, "programme.manage", row.office)
     audit.record(by, "programme.dropped", row, office=row.office)
     row.delete()
@@ -95,7 +95,7 @@ def drop(programme: Programme, *, by: User) -> None:
 
 @transaction.atomic
 def add_step(programme: Programme, step: Step, *, by: User) -> Step:
-    row = _locked(programme, State.DRAFT, State.ISSUED)
+    row = locked(programme, State.DRAFT, State.ISSUED)
     require(by, "programme.manage", row.office)
     step.programme = row
     step.save()
@@ -106,7 +106,7 @@ def add_step(programme: Programme, step: Step, *, by: User) -> Step:
 def issue(programme: Programme, *, by: User) -> Programme:
     """Another than who drafted it puts it under way; the offices one level down are asked
     for their plans. Refused("programme.same"). Twice is once."""
-    row = _locked(programme, State.DRAFT, State.ISSUED)
+    row = locked(programme, State.DRAFT, State.ISSUED)
     require(by, "programme.manage", row.office)
     if row.state == State.ISSUED:
         return row
@@ -123,14 +123,15 @@ def issue(programme: Programme, *, by: User) -> Programme:
         ignore_conflicts=True,
     )
     for adoption in row.adoptions.select_related("office"):
-        _tell_supervisors(adoption.office, CAME, row, "came")
+        tell_supervisors(adoption.office, CAME, row, "came")
     audit.record(by, "programme.issued", row, office=row.office)
     return row
 
 
-def _tell_supervisors(
+def tell_supervisors(
     office: Office, subject: str, programme: Programme, what: str
 ) -> None:
+    """News of a programme for the supervisors of an office, once for each `what`."""
     for posting in Posting.objects.leading(office.path):
         tell(
             posting.user,
@@ -155,7 +156,7 @@ def revise(programme: Programme, *, by: User, text: str, seen: str = "") -> Prog
     """The issuing office wants the plan revised by what came of it: the plan stands until
     another issues the revision. A second one takes the place of the first, which its writer
     has read (`seen`); else Refused("revision.seen")."""
-    row = _locked(programme, State.ISSUED)
+    row = locked(programme, State.ISSUED)
     require(by, "programme.manage", row.office)
     _require_seen(row, seen)
     row.wanted, row.wanted_by = text, by
@@ -171,7 +172,7 @@ def issue_revision(programme: Programme, *, by: User, seen: str) -> Programme:
     Refused: "revision.none", "revision.same", and "revision.seen" when it was written anew
     since `by` read it (`seen`, its text).
     """
-    row = _locked(programme, State.ISSUED)
+    row = locked(programme, State.ISSUED)
     require(by, "programme.manage", row.office)
     if not row.wanted:
         raise Refused("revision.none", _("There is no revision."))
@@ -183,7 +184,7 @@ def issue_revision(programme: Programme, *, by: User, seen: str) -> Programme:
     row.save(update_fields=["text", "revision", "wanted", "wanted_by"])
     for adoption in row.adoptions.select_related("office"):
         what = f"revised:{row.revision}"
-        _tell_supervisors(adoption.office, REVISED, row, what)
+        tell_supervisors(adoption.office, REVISED, row, what)
     details = {"revision": row.revision}
     audit.record(by, "programme.revised", row, office=row.office, details=details)
     return row
@@ -192,7 +193,7 @@ def issue_revision(programme: Programme, *, by: User, seen: str) -> Programme:
 @transaction.atomic
 def drop_revision(programme: Programme, *, by: User, seen: str) -> Programme:
     """The plan stays as it is. Refused: "revision.none", "revision.seen"."""
-    row = _locked(programme, State.ISSUED)
+    row = locked(programme, State.ISSUED)
     require(by, "programme.manage", row.office)
     if not row.wanted:
         raise Refused("revision.none", _("There is no revision."))
@@ -206,7 +207,7 @@ def drop_revision(programme: Programme, *, by: User, seen: str) -> Programme:
 @transaction.atomic
 def close(programme: Programme, *, by: User, result: str) -> Programme:
     """It is over; what came of it is written down."""
-    row = _locked(programme, State.ISSUED)
+    row = locked(programme, State.ISSUED)
     require(by, "programme.manage", row.office)
     row.state, row.result = State.CLOSED, result
     row.wanted, row.wanted_by = "", None
@@ -260,7 +261,7 @@ def answer_plan(adoption: Adoption, *, by: User, demand: str = "") -> Adoption:
     row.save(update_fields=["state", "demand"])
     if demand:
         what = f"returned:{row.pk}:{row.filed_at}"
-        _tell_supervisors(row.office, RETURNED, row.programme, what)
+        tell_supervisors(row.office, RETURNED, row.programme, what)
     name = "programme.plan_returned" if demand else "programme.plan_agreed"
     audit.record(by, name, row.programme, office=row.office)
     return row
@@ -272,5 +273,5 @@ def late_step(job: Job) -> bool:
         done_at=None, due_on__lt=localdate(), programme__state=State.ISSUED
     )
     for row in late.select_related("programme__office"):
-        _tell_supervisors(row.programme.office, LATE, row.programme, f"late:{row.pk}")
+        tell_supervisors(row.programme.office, LATE, row.programme, f"late:{row.pk}")
     return True

@@ -66,12 +66,20 @@ def _team(request: AuthedRequest, pk: int) -> Team:
 def _page(request: AuthedRequest, row: Team, **forms: Any) -> HttpResponse:
     user = request.user
     members = list(row.members.filter(until=None).select_related("user"))
-    is_ours = any(member.user_id == user.pk for member in members)
+    here = set(
+        services.eligible(row)
+        .filter(pk__in=[member.user_id for member in members])
+        .values_list("pk", flat=True)
+    )
+    for member in members:
+        member.is_away = member.user_id not in here  # type: ignore[attr-defined]
+    is_ours = user.pk in here
     may_keep = services.may_keep(user, row)
     heads: list[str] = []
     if may_keep or is_ours:
-        heads, numbers = teamwork.work_of(row, members)
-        for member, work in zip(members, numbers, strict=True):
+        near = [member for member in members if member.user_id in here]
+        heads, numbers = teamwork.work_of(row, near)
+        for member, work in zip(near, numbers, strict=True):
             member.work = work  # type: ignore[attr-defined]
     context = {
         "team": row,
@@ -139,6 +147,8 @@ def _typed(request: AuthedRequest, row: Team, act: str) -> HttpResponse:
         try:
             return redirect(once(request, do))
         except Refused as refusal:
-            form.add_error(None, str(refusal))
+            form.add_error(
+                "name" if refusal.code == "team.name" else None, str(refusal)
+            )
     row.refresh_from_db()
     return _page(request, row, **{act: form})

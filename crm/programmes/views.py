@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from crm.access.capabilities import AuthedRequest, may, needs, require
+from crm.access.models import User
 from crm.access.once import once
 from crm.errors import Refused
 from crm.programmes import pilots, services, walking
@@ -24,6 +25,7 @@ from crm.programmes.forms import (
 from crm.programmes.models import (
     Adoption,
     BusinessSupervisor,
+    Demand,
     Finding,
     Pilot,
     Programme,
@@ -235,34 +237,40 @@ def programme_act(request: AuthedRequest, pk: int, act: str) -> HttpResponse:
     return redirect(row)
 
 
+def _add_demand(row: Programme, made: Demand, *, by: User) -> None:
+    require(by, "programme.manage", row.office)
+    made.programme = row
+    made.save()
+
+
+ADDED: dict[str, tuple[Callable[[QueryDict, Programme], Any], Callable[..., Any]]] = {
+    "step": (lambda sent, _row: StepForm(sent), services.add_step),
+    "demand": (lambda sent, _row: DemandForm(sent), _add_demand),
+    "pilot": (lambda sent, row: PilotForm(sent, programme=row), pilots.begin),
+}
+
+
 @require_POST
 @needs("programme.manage")
 def programme_add(request: AuthedRequest, pk: int, what: str) -> HttpResponse:
     """A milestone, a process to be walked, or a place that tries it first."""
     row = programme_of(request, pk)
     require(request.user, "programme.manage", row.office)
-    if what not in ("step", "demand", "pilot"):
+    if what not in ADDED:
         raise Http404
-    if what == "pilot":
-        form: Any = PilotForm(request.POST, programme=row)
-    else:
-        form = (StepForm if what == "step" else DemandForm)(request.POST)
-    if not form.is_valid():
-        return _page(request, row, **{f"{what}_form": form})
+    if row.state == Programme.State.CLOSED:  # its page has no form to show errors in
+        messages.error(request, _("The programme is not at this step."))
+        return redirect(row)
+    form_of, add = ADDED[what]
+    form = form_of(request.POST, row)
+    if form.is_valid():
 
-    def act() -> str:
-        made = form.save(commit=False)
-        if what == "step":
-            services.add_step(row, made, by=request.user)
-        elif what == "pilot":
-            pilots.begin(row, made, by=request.user)
-        else:
-            made.programme = row
-            made.save()
-        return row.get_absolute_url()
+        def act() -> str:
+            add(row, form.save(commit=False), by=request.user)
+            return row.get_absolute_url()
 
-    try:
-        return redirect(once(request, act))
-    except Refused as refusal:
-        form.add_error(None, str(refusal))
+        try:
+            return redirect(once(request, act))
+        except Refused as refusal:
+            form.add_error(None, str(refusal))
     return _page(request, row, **{f"{what}_form": form})

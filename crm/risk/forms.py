@@ -7,22 +7,12 @@ from django.utils.timezone import localdate, localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from crm.access.forms import PersonName
 from crm.access.models import User
 from crm.access.scoping import offices_of, reaching
 from crm.library.forms import DATE, YEARS
 from crm.library.models import Document
 from crm.risk.models import Contact, Drill, Incident, Risk
-
-
-class PersonName(forms.CharField):
-    """Somebody by user name."""
-
-    def clean(self, value: Any) -> Any:
-        name = super().clean(value)
-        found = User.objects.filter(username=name, is_active=True).first()
-        if found is None:
-            raise forms.ValidationError(_("Nobody here has this user name."))
-        return found
 
 
 class RiskForm(forms.ModelForm):

@@ -68,7 +68,6 @@ class Team(models.Model):
                 name="team_name_once",
                 fields=["office", "name"],
                 condition=Q(ended_on=None),
-                violation_error_message=_("A team of this office has this name."),
             )
         ]
 

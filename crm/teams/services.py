@@ -41,6 +41,23 @@ def eligible(team: Team) -> QuerySet[User]:
     return User.objects.filter(pk__in=posted.values("user"), is_active=True)
 
 
+def reach_of(teams: set[int], *roles: str) -> dict[int, set[str]]:
+    """The paths of the offices where people of each team are posted in these roles: what
+    lies at or below them, the team reaches. Two queries."""
+    members = Member.objects.active().filter(team__in=teams)
+    people = list(members.values_list("team", "user"))
+    posted = Posting.objects.in_force(localdate()).filter(
+        role__in=roles, user__in={user for _team, user in people}, user__is_active=True
+    )
+    paths: dict[int, set[str]] = {}
+    for user, path in posted.values_list("user", "office__path"):
+        paths.setdefault(user, set()).add(path)
+    found: dict[int, set[str]] = {}
+    for team, user in people:
+        found.setdefault(team, set()).update(paths.get(user, ()))
+    return found
+
+
 def teams_of(user: User) -> QuerySet[Team]:
     """The teams that somebody is in today."""
     rows = Member.objects.active().filter(user=user)

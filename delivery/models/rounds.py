@@ -106,7 +106,7 @@ class SurveyRound(models.Model):
         blank=True,
         related_name="+",
         verbose_name=_("team that calls"),
-        help_text=_("Nobody else is offered these calls; empty: all agents are."),
+        help_text=_("Others are offered only the calls that nobody in it can make."),
     )
     whom = models.JSONField(default=dict)  # product, since, until; or rated units
     size = models.PositiveIntegerField(null=True)  # once drawn

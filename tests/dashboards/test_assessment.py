@@ -16,7 +16,7 @@ from crm.dashboards import assessing
 from crm.dashboards.models import AssessmentLine, AssessmentRule, AssessmentSheet
 from crm.errors import Refused
 from crm.org.models import Office
-from delivery.models import Check, Inspection
+from delivery.models import Check, Improvement, Inspection
 from tests import factories as make
 
 NEXT = "2026-12-01 09:00+08:00"  # the month after
@@ -138,6 +138,47 @@ def test_departments_answer_for_duty_and_support_units_for_both(
     rows = proposed(cast, boss, november).lines.all()
     assert {line.source for line in rows} == sources
     assert {line.direction for line in rows} == {"horizontal"}
+
+
+def test_an_error_of_quality_becomes_an_item_that_somebody_sees_to(
+    client, cast, boss, order, november
+):
+    fault(cast, order)
+    QualityCheck.objects.create(
+        complaint=order,
+        agent=cast.lin,
+        office=cast.wuhan,
+        month="2026-11-01",
+        state="scored",
+        score=60,
+        checked_by=cast.shen,
+        checked_at=now(),
+    )
+    sheet = proposed(cast, boss, november)
+    line = sheet.lines.get(source="quality")
+    make.sign_in(client, boss)
+    url = reverse("dashboards:line_improve", args=[line.pk])
+    data = {"m0-what": "录音复听两次", "m0-owner": cast.yong.username}
+    data |= {"m0-due_on": f"{localdate() + timedelta(9)}", "token": "0" * 31 + "4"}
+    late = client.post(url, data | {"m0-due_on": "2026-01-01"})
+    assert late.status_code == 422
+    assert "录音复听两次" in late.content.decode()
+    for _twice in range(2):
+        assert client.post(url, data).status_code == 302
+    made = Improvement.objects.get()
+    assert (made.owner, made.topic, made.url) == (cast.yong, line.words, line.url)
+    with pytest.raises(Refused, match="open already"):
+        assessing.manage(line, by=boss, what="x", owner=cast.yong, due_on=localdate())
+    (managed,) = assessing.agenda(sheet)["key_items"]
+    assert managed.improvement == made
+    page = client.get(sheet.get_absolute_url()).content.decode()
+    assert "录音复听两次" in page
+    assert "Have it seen to" not in page
+    other = sheet.lines.exclude(source="quality").first()
+    with pytest.raises(Refused, match="errors of quality"):
+        assessing.manage(other, by=boss, what="x", owner=cast.yong, due_on=localdate())
+    make.sign_in(client, cast.mei)
+    assert client.get(url).status_code == 404
 
 
 def test_what_was_lifted_or_of_another_month_is_not_read(cast, boss, order, november):

@@ -16,6 +16,7 @@ from crm.jobs.models import Job
 from crm.jobs.running import run_inline
 from crm.jobs.services import enqueue
 from crm.notify.models import Message
+from crm.programmes.teamwork import work_of
 from crm.teams import services as teams
 from crm.teams.models import Team
 from crm.transfer import services as transfer
@@ -226,21 +227,51 @@ def test_two_agents_never_call_the_same_customer(cast, calls):
         rounds.take_down(first, by=other, given={"r1": 5})
 
 
-def test_the_calls_of_a_team_are_its_members_alone_until_it_ends(cast, calls):
-    other = make.user("other", ("agent", cast.wuhan))
-    team = teams.make(
-        Team(office=cast.wuhan, kind="follow_up", name="回访小组"), by=cast.chen
-    )
-    member = teams.join(team, by=cast.chen, user=other)
-    calls.team = team
+@pytest.fixture
+def callers(cast, calls) -> Team:
+    """The team of the round."""
+    row = Team(office=cast.wuhan, kind="follow_up", name="回访小组")
+    calls.team = teams.make(row, by=cast.chen)
     calls.save()
-    assert rounds.next_call(cast.lin) is None
-    assert rounds.next_call(other) is not None
-    teams.leave(team, member.pk, by=cast.chen)
+    return row
+
+
+def test_the_calls_of_a_team_are_its_members_alone_until_it_ends(
+    cast, calls, callers, client, sign_in
+):
+    other = make.user("other", ("agent", cast.wuhan))
+    assert rounds.next_call(cast.lin) is not None  # nobody is in the team yet
     SurveyMember.objects.update(taken_by=None, taken_until=None)
-    assert rounds.next_call(other) is None
-    teams.end(team, by=cast.chen)
+    member = teams.join(callers, by=cast.chen, user=other)
+    assert rounds.next_call(cast.lin) is None
+    page = sign_in(cast.lin).get(reverse("delivery:next_call"))
+    assert page.context["waiting"] == 0
+    begun = rounds.next_call(other)
+    teams.leave(callers, member.pk, by=cast.chen)
+    teams.join(callers, by=cast.chen, user=cast.lin)
+    assert rounds.next_call(other) == begun  # what one has begun stays one's own
+    teams.end(callers, by=cast.chen)
+    assert rounds.next_call(other) == begun
+    rounds.attempt(begun, by=other, code="refused")
+    assert rounds.next_call(other) is not None
+
+
+def test_what_the_team_cannot_reach_is_called_by_others(cast, calls, callers):
+    """A team of the province with people of Yichang only: Wuhan's agents call Wuhan."""
+    callers.office = cast.hubei
+    callers.save()
+    boss = make.user("boss", ("supervisor", cast.hubei))
+    teams.join(callers, by=boss, user=cast.mei)
+    assert rounds.next_call(cast.mei) is None
     assert rounds.next_call(cast.lin) is not None
+
+
+def test_who_called_is_credited_with_the_answer(cast, calls, callers):
+    member = teams.join(callers, by=cast.chen, user=cast.lin)
+    call = rounds.next_call(cast.lin)
+    rounds.take_down(call, by=cast.lin, given={"r1": 5})
+    heads, numbers = work_of(callers, [member])
+    assert (len(heads), numbers) == (1, [[1]])
 
 
 def test_a_team_calls_in_a_round_of_calls_only(cast, sign_in):

@@ -7,6 +7,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils.timezone import localdate
 
+from crm.access.models import Posting
 from crm.audit.models import AuditEvent
 from crm.errors import Refused
 from crm.notify.models import Message
@@ -132,6 +133,24 @@ def test_what_the_people_have_in_hand(cast, team):
     assert rows == [[3, 1, 1, 0], [0, 0, 0, 0]]
 
 
+def test_numbers_are_of_the_teams_offices_and_of_who_is_posted_there(
+    client, cast, team
+):
+    above = make.user("above", ("manager", cast.hubei))
+    for where in (cast.wuhan, cast.yichang):
+        make.customer(where, manager=above)
+    member = services.join(team, by=cast.chen, user=above)
+    assert work_of(team, [member])[1][0][0] == 1  # Yichang's is not counted
+    services.join(team, by=cast.chen, user=cast.zhao)
+    Posting.objects.filter(user=cast.zhao).update(office=cast.yichang)
+    make.sign_in(client, cast.chen)
+    page = client.get(team.get_absolute_url()).content.decode()
+    assert "posted elsewhere" in page
+    make.sign_in(client, cast.zhao)
+    page = client.get(team.get_absolute_url()).content.decode()
+    assert "Alerts to answer" not in page
+
+
 @pytest.mark.parametrize(
     "kind",
     ["key_account", "expansion", "follow_up", "inspection", "supervision", "biu"],
@@ -164,13 +183,14 @@ def test_the_pages_make_fill_and_end_a_team(client, cast):
     def act(what: str, **sent):
         return client.post(reverse("programmes:team_act", args=[team.pk, what]), sent)
 
-    wrong = act("join", user=cast.mei.pk)
+    wrong = act("join", user="mei", duty="专员")
     assert wrong.status_code == 422
-    act("join", user=cast.zhao.pk, duty="主任", is_leader="on")
+    assert "专员" in wrong.content.decode()
+    act("join", user=cast.zhao.full_name, duty="主任", is_leader="on")
     page = client.get(team.get_absolute_url()).content.decode()
     assert "operating entity" in page
     assert "Alerts to answer" in page
-    twice = act("join", user=cast.zhao.pk)
+    twice = act("join", user="zhao")
     assert "already" in twice.content.decode()
     team.refresh_from_db()
     act("change", name="大客户中心", seen=team.seen)
@@ -219,4 +239,4 @@ def test_the_api_names_the_members(client, cast, team):
     found = client.get(reverse("api-team-list")).json()["results"]
     assert [one["name"] for one in found] == [team.name]
     (one,) = client.get(reverse("api-team-members", args=[team.pk])).json()
-    assert (one["user__username"], one["is_leader"]) == ("zhao", True)
+    assert (one["person"], one["is_leader"]) == ("zhao", True)

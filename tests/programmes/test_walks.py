@@ -375,9 +375,13 @@ def test_one_place_tries_a_touchpoint_first_and_it_is_concluded_once(
     pilots.conclude(running, made.pk, by=boss, verdict="change", result="先补叫号机")
     with pytest.raises(Refused, match="concluded already"):
         pilots.conclude(running, made.pk, by=boss, verdict="adopt", result="好的")
+    late = pilot(running, cast, top, touchpoint="phone")
+    pilots.conclude(running, late.pk, by=boss, verdict="drop", result="试点撤销")
+    other = pilot(running, cast, top, touchpoint="phone", office=cast.yichang)
     services.close(running, by=top, result="完成")
-    with pytest.raises(Refused, match="not under way"):
+    with pytest.raises(Refused, match="not at this step"):
         pilot(running, cast, top, touchpoint="online")
+    pilots.conclude(running, other.pk, by=boss, verdict="adopt", result="有效")
 
 
 def test_a_pilot_lies_within_the_programme(running, cast, top, boss):

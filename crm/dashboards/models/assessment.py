@@ -16,6 +16,7 @@ from django.utils.translation import pgettext_lazy
 from crm.access.models import User
 from crm.access.scoping import ScopedQuerySet, subtree
 from crm.org.models import Office
+from delivery.models import Improvement
 
 PERCENT = [MinValueValidator(Decimal(0)), MaxValueValidator(Decimal(100))]
 
@@ -154,6 +155,9 @@ class AssessmentLine(models.Model):
     objected_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     ruling = models.CharField(max_length=300, blank=True)
     ruled_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    improvement = models.OneToOneField(
+        Improvement, models.SET_NULL, null=True, related_name="+"
+    )  # how a key item is managed
 
     objects = LineQuerySet.as_manager()
 

@@ -138,7 +138,9 @@ class Pilot(models.Model):
         ordering = ["touchpoint"]
         constraints = [
             models.UniqueConstraint(
-                name="pilot_one_place", fields=["programme", "touchpoint"]
+                name="pilot_one_place",
+                fields=["programme", "touchpoint"],
+                condition=~Q(verdict="drop"),
             ),
             models.CheckConstraint(
                 name="pilot_forward",
