@@ -10,7 +10,7 @@ from random import Random
 
 import pytest
 from django.core.management import call_command
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Sum
 from django.utils.timezone import localtime, now
 
@@ -531,6 +531,34 @@ def test_an_interrupted_import_goes_on_where_it_stood(cast, monkeypatch):
     assert run_inline(batch.job).state == "done"
     batch.refresh_from_db()
     assert (batch.imported, MailItem.objects.count()) == (10, 10)
+
+
+def test_who_sends_and_receives_is_not_kept_with_an_item(cast):
+    """R-RSK-05: columns that no field takes are read by nobody, the file goes."""
+    head = ["waybill", "accepted_at", "receiver", "phone", "address"]
+    row = (W, "2026-10-12 09:00", "胡业主", "13907160099", "东湖路88号")
+    batch = services.upload(
+        io.BytesIO(as_csv(head, [row])),
+        by=None,
+        office=cast.wuhan,
+        target="items",
+        file_name="items.csv",
+    )
+    named = {name: name for name in head[:2]}
+    batch = services.start_import(batch, by=None, mapping=named)
+    run_inline(batch.job)
+    assert item(W).accepted_at is not None
+    assert not batch.path.exists()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = "
+            "current_schema() AND (table_name LIKE 'delivery%' OR table_name LIKE 'transfer%')"
+        )
+        for (table,) in cursor.fetchall():
+            cursor.execute(
+                f"SELECT count(*) FROM {table} t WHERE t::text ~ '胡业主|13907160099|东湖路'"
+            )
+            assert cursor.fetchone() == (0,), table
 
 
 # --- bad input --------------------------------------------------------------------------
