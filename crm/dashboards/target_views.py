@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -17,6 +18,7 @@ from crm.dashboards.cells import shown_numbers, typed_numbers
 from crm.dashboards.forms import GridForm
 from crm.dashboards.reckoned import BY_NAME
 from crm.dashboards.registry import UNITS
+from crm.errors import Refused
 
 
 def _address(asked: dict[str, Any]) -> str:
@@ -82,10 +84,15 @@ def targets(request: AuthedRequest) -> HttpResponse:
     others, odd = _benchmarks(request, known, typed, office, spans)
     if request.method == "POST" and not wrong and not odd:
         shown = shown_numbers(request, _held(units, spans))
-        changed = grid.keep(kpi, office, spans, typed, by=request.user, shown=shown)
-        changed += grid.keep_benchmarks(kpi, office, spans, others, by=request.user)
-        messages.success(request, _("%(n)s targets changed.") % {"n": changed})
-        return redirect(_address(asked))
+        by = request.user
+        try:
+            with transaction.atomic():
+                changed = grid.keep(kpi, office, spans, typed, by=by, shown=shown)
+                changed += grid.keep_benchmarks(kpi, office, spans, others, by=by)
+            messages.success(request, _("%(n)s targets changed.") % {"n": changed})
+            return redirect(_address(asked))
+        except Refused as refusal:
+            form.add_error(None, str(refusal))
     rows = [
         {
             "unit": unit,

@@ -119,7 +119,8 @@ def keep(
     that are as they were `shown` stay as they are now.
 
     Only cells of units that `by` may set are touched. Refused("target.faults") names the
-    first fault; the form shows each beside its cell.
+    first fault; the form shows each beside its cell. Refused("target.stale") for a cell
+    that somebody else has changed otherwise meanwhile.
     """
     Office.objects.select_for_update().get(pk=office.pk)  # RACE: one grid at a time
     units = units_of(office)
@@ -134,10 +135,15 @@ def keep(
         for span in spans:
             key = (unit.pk, span)
             value, old = wanted.get(key), before.get(key)
-            if (old.value if old else None) == value:
-                continue
-            if shown and key in shown and shown[key] == value:
-                continue  # somebody else has set it meanwhile
+            now = old.value if old else None
+            was = shown.get(key, now) if shown else now
+            if value in (was, now):
+                continue  # as it was shown: whatever somebody else has set stays
+            if now != was:
+                raise Refused(
+                    "target.stale",
+                    _("Somebody else has changed this meanwhile: look again."),
+                )
             changed += 1
             if value is None:
                 assert old is not None

@@ -131,6 +131,24 @@ def test_a_grid_leaves_what_another_has_set_meanwhile(client, cast, boss):
     assert found == {cast.hubei.code: 40, cast.wuhan.code: 50}
 
 
+def test_two_who_change_one_cell_are_told(client, cast, boss):
+    make.sign_in(client, boss)
+    url = page("online_share", cast.hubei)
+    Target.objects.create(
+        office=cast.wuhan, kpi="online_share", kind="year", first="2026-01-01", value=50
+    )
+    name = cell(cast.wuhan)
+    stale = {name.replace("t-", "s-"): "45", name: "55"}
+    answer = client.post(url, stale | {cell(cast.hubei): "40"})
+    assert answer.status_code == 422
+    assert "meanwhile" in answer.content.decode()
+    assert 'value="55.00"' in answer.content.decode()
+    assert list(Target.objects.values_list("value", flat=True)) == [50]
+    fresh = {name.replace("t-", "s-"): "50.00", name: "55"}
+    assert client.post(url, fresh).status_code == 302
+    assert Target.objects.get().value == 55
+
+
 def test_last_years_targets_fill_the_empty_cells_only(client, cast, boss):
     for office, first, value in (
         (cast.hubei, "2025-01-01", 40),
