@@ -45,10 +45,19 @@ class RequestIdMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request.request_id = str(uuid.uuid4())  # type: ignore[attr-defined]
         if "\x00" in request.path_info or "%00" in request.META.get("QUERY_STRING", ""):
-            return HttpResponse("The address has a NUL character.", status=400)
-        answer = self.get_response(request)
+            answer = _nul_refused(request)
+        else:
+            answer = self.get_response(request)
         answer.headers["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
         return answer
+
+
+def _nul_refused(request: HttpRequest) -> HttpResponse:
+    """PostgreSQL knows no NUL in a text: refused before anything reads it."""
+    words = "The address has a NUL character."
+    if request.path_info.startswith(API):
+        return JsonResponse({"code": "bad_request", "message": words}, status=400)
+    return HttpResponse(words, status=400)
 
 
 class AnswerMiddleware:

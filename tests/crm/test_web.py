@@ -148,6 +148,9 @@ def test_hostile_parameters_end_in_no_error(cast, client, value):
         )
         assert answer.status_code == 400
     assert client.get("/complaints/a%00b/").status_code == 400
+    answer = client.get("/api/v1/customers/?cursor=%00x")
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")
+    assert answer.headers["X-Request-Id"]
     assert client.post("/customers/search/", {"q": value}).status_code < 500
     assert client.post("/complaints/caller/", {"phone": value}).status_code < 500
 
