@@ -61,6 +61,15 @@ def _benchmarks(
     return found, wrong
 
 
+@transaction.atomic
+def _kept(
+    request: AuthedRequest, about: Any, typed: dict, others: dict, shown: dict
+) -> int:
+    """Targets and benchmarks, both or neither; how many changed."""
+    changed = grid.keep(*about, typed, by=request.user, shown=shown)
+    return changed + grid.keep_benchmarks(*about, others, by=request.user)
+
+
 @needs("kpi.target")
 def targets(request: AuthedRequest) -> HttpResponse:
     """Look at a grid, or keep all of it at once."""
@@ -84,11 +93,8 @@ def targets(request: AuthedRequest) -> HttpResponse:
     others, odd = _benchmarks(request, known, typed, office, spans)
     if request.method == "POST" and not wrong and not odd:
         shown = shown_numbers(request, _held(units, spans))
-        by = request.user
         try:
-            with transaction.atomic():
-                changed = grid.keep(kpi, office, spans, typed, by=by, shown=shown)
-                changed += grid.keep_benchmarks(kpi, office, spans, others, by=by)
+            changed = _kept(request, (kpi, office, spans), typed, others, shown)
             messages.success(request, _("%(n)s targets changed.") % {"n": changed})
             return redirect(_address(asked))
         except Refused as refusal:

@@ -6,6 +6,8 @@ Sources: R-KPI-23, R-KPI-29; anchors.md 5.4 item 35.
 from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
+from itertools import product
+from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -127,35 +129,27 @@ def keep(
     require(by, "kpi.target", office)
     if wrong := faults(kpi, office, units, wanted):
         raise Refused("target.faults", next(iter(wrong.values())))
-    before = set_before(kpi, units, spans)
-    changed = 0
-    for unit in units:
-        if not may_set(by, unit):
-            continue
-        for span in spans:
-            key = (unit.pk, span)
-            value, old = wanted.get(key), before.get(key)
-            now = old.value if old else None
-            was = shown.get(key, now) if shown else now
-            if value in (was, now):
-                continue  # as it was shown: whatever somebody else has set stays
-            if now != was:
-                raise Refused(
-                    "target.stale",
-                    _("Somebody else has changed this meanwhile: look again."),
-                )
-            changed += 1
-            if value is None:
-                assert old is not None
-                old.delete()
-            else:
-                Target.objects.update_or_create(
-                    office=unit,
-                    kpi=kpi.name,
-                    kind=span.kind,
-                    first=span.first,
-                    defaults={"value": value, "set_by": by},
-                )
+    before, changed = set_before(kpi, units, spans), 0
+    mine = [unit for unit in units if may_set(by, unit)]
+    for unit, span in product(mine, spans):
+        key = (unit.pk, span)
+        value, old = wanted.get(key), before.get(key)
+        now = old.value if old else None
+        was = shown.get(key, now) if shown else now
+        if value in (was, now):
+            continue  # as it was shown: whatever somebody else has set stays
+        if now != was:
+            message = _("Somebody else has changed this meanwhile: look again.")
+            raise Refused("target.stale", message)
+        changed += 1
+        cell: dict[str, Any] = {"office": unit, "kpi": kpi.name, "kind": span.kind}
+        cell["first"] = span.first
+        if value is None:
+            Target.objects.filter(**cell).delete()
+        else:
+            Target.objects.update_or_create(
+                **cell, defaults={"value": value, "set_by": by}
+            )
     details = {"kpi": kpi.name, "year": spans[0].first.year, "changed": changed}
     audit.record(by, "kpi.targets", office, office=office, details=details)
     return changed
