@@ -71,19 +71,17 @@ def _page(request: AuthedRequest, row: Team, **forms: Any) -> HttpResponse:
         .filter(pk__in=[member.user_id for member in members])
         .values_list("pk", flat=True)
     )
-    for member in members:
-        member.is_away = member.user_id not in here  # type: ignore[attr-defined]
     is_ours = user.pk in here
     may_keep = services.may_keep(user, row)
+    near = [member for member in members if member.user_id in here]
     heads: list[str] = []
+    works: dict[Member, list[int]] = {member: [] for member in near}
     if may_keep or is_ours:
-        near = [member for member in members if member.user_id in here]
         heads, numbers = teamwork.work_of(row, near)
-        for member, work in zip(near, numbers, strict=True):
-            member.work = work  # type: ignore[attr-defined]
+        works = dict(zip(near, numbers, strict=True))
     context = {
         "team": row,
-        "members": members,
+        "members": [(member, works.get(member)) for member in members],
         "heads": heads,
         "left": row.members.exclude(until=None).select_related("user")[:50],
         "may_keep": may_keep,
