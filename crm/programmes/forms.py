@@ -313,6 +313,8 @@ class TeamForm(forms.ModelForm):
             offices.filter(code=code).first() if code else offices.first()
         )
         self.fields["kind"].initial = usual.get("kind")
+        if code:  # the name is what is left to be typed
+            self.fields["name"].widget.attrs["data-focus"] = ""
 
 
 class TeamChangeForm(forms.ModelForm):

@@ -105,6 +105,7 @@ def test_what_is_missing_opens_the_form_filled_in(client, cast):
     form = form.context["form"]
     assert form["office"].value() == cast.wuhan.pk
     assert form["kind"].value() == "key_account"
+    assert "data-focus" in str(form["name"])
     odd = client.get(url, {"office": "x", "kind": "<b>"})
     assert odd.status_code == 200
 
